@@ -157,12 +157,19 @@ int admin_serve(struct admin *q, const struct mst_exchange *x);
 /* certs.c: the list of our CA, for the engine. */
 int admin_list(struct mst_role_env *env, struct mst_list *l);
 
-/* Node by M2M-Node-ID, CSE-ID or number: 0, MST_STORE_NONE, or a fault. */
+/* Node by M2M-Node-ID, CSE-ID, AE-ID or number: 0, MST_STORE_NONE, or a fault. */
 int admin_find_node(struct admin *q, const char *id, struct mst_node *ret);
 /* Put a certificate's record on the list (certs.c): 0 (also when it is there already); ADMIN_REFUSED with *ret_rsc and `d`; or
  * a fault. */
 int admin_revoke_row(struct admin *q, struct mst_cert_row *row, int reason, int *ret_rsc, struct mst_diag *d);
 int admin_no_such_node(struct admin *q);
+/*
+ * names.c. May the node have the names that it is to have, beside those that it has (`was`; NULL: it is new)? 0; ADMIN_REFUSED with *ret_rsc and
+ * `d`, which says until when where a name will be free by itself; or a fault.
+ */
+int admin_names_free(struct admin *q, const struct mst_node *n, const struct mst_node *was, int *ret_rsc, struct mst_diag *d);
+/* No other node is called what this one proves: 0 and *ret_free, or a fault. */
+int admin_identity_free(struct admin *q, const struct mst_identity *i, bool *ret_free);
 /* The node with all that belongs to it. */
 int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n);
 /* sims.c: the node's SIM, when it has one, as member "sim"; 0 or a fault. */

@@ -90,7 +90,7 @@ static int event_filter(struct admin *q, struct mst_event_filter *f, bool *ret_o
 		if (r == MST_STORE_NONE)
 			mst_diag_set(
 				d, 0, "node",
-				"there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number",
+				"there is no such node; expected an M2M-Node-ID, a CSE-ID, an AE-ID or a node's number",
 				NULL);
 		if (r)
 			return r < 0 ? r : 0;

@@ -38,6 +38,63 @@ static int end_keys_by(struct admin *q, int64_t node, mst_time by)
 	return r < 0 ? r : 0;
 }
 
+/* So does what it registered there under a name that it has no more, and others may fetch: nobody else can be called that before. */
+struct shorten_regs { const struct mst_node *as; mst_time by; struct mst_registration r[8]; size_t n; };
+struct shorten_keyregs { mst_time by; struct mst_keyreg k[8]; size_t n; };
+
+static int keep_long_reg(void *arg, const struct mst_registration *r)
+{
+	struct shorten_regs *s = arg;
+	const struct mst_node *n = s->as;
+
+	if (r->expires > s->by && strcmp(r->client_id, n->cse_id) && strcmp(r->client_id, n->ae_id) && strcmp(r->client_id, n->node_id))
+		s->r[s->n++] = *r;
+	return s->n == MST_COUNT(s->r);
+}
+
+static int keep_long_keyreg(void *arg, const struct mst_keyreg *k)
+{
+	struct shorten_keyregs *s = arg;
+
+	if (k->expires > s->by)
+		s->k[s->n++] = *k;
+	return s->n == MST_COUNT(s->k);
+}
+
+static int end_keyregs_by(struct admin *q, const char *reg_id, mst_time by)
+{
+	struct shorten_keyregs s;
+	int r;
+
+	do {
+		s = (struct shorten_keyregs){ .by = by };
+		r = mst_store_keyreg_list(q->env->store, MST_ROLE_MAF, reg_id, keep_long_keyreg, &s);
+		for (size_t i = 0; i < s.n && r >= 0; i++) {
+			s.k[i].expires = by;
+			r = mst_store_keyreg_put(q->env->store, MST_ROLE_MAF, &s.k[i], false);
+		}
+	} while (r >= 0 && s.n == MST_COUNT(s.k));
+	return r < 0 ? r : 0;
+}
+
+static int end_regs_by(struct admin *q, const struct mst_node *as, mst_time by)
+{
+	struct shorten_regs s;
+	int r;
+
+	do {
+		s = (struct shorten_regs){ .as = as, .by = by };
+		r = mst_store_reg_of_node(q->env->store, MST_ROLE_MAF, as->id, keep_long_reg, &s);
+		for (size_t i = 0; i < s.n && r >= 0; i++) {
+			s.r[i].expires = by;
+			r = mst_store_reg_put(q->env->store, MST_ROLE_MAF, &s.r[i]);
+			if (r >= 0)
+				r = end_keyregs_by(q, s.r[i].reg_id, by);
+		}
+	} while (r >= 0 && s.n == MST_COUNT(s.r));
+	return r < 0 ? r : 0;
+}
+
 static const struct { const char *act, *event; } words[] = {
 	{ "revoke", "node.revoked" }, { "release", "node.released" }, { "suspend", "node.suspended" }, { "resume", "node.resumed" },
 	{ "reenrol", "node.reenrol-open" },
@@ -205,6 +262,8 @@ static int apply_move(struct admin *q, const struct mst_node *was, const struct 
 	if (!r)
 		r = end_keys_by(q, n->id, q->env->now + grace);
 	if (!r)
+		r = end_regs_by(q, n, q->env->now + grace);
+	if (!r)
 		r = mst_store_node_update(q->env->store, n);
 	if (r)
 		return r;
@@ -239,17 +298,9 @@ int admin_node_move(struct admin *q)
 	case ADMIN_DONE:
 		break;
 	}
-	if (n.cse_id[0] && strcmp(n.cse_id, was.cse_id)) {
-		struct mst_node other;
-
-		r = mst_store_node_find(q->env->store, n.cse_id, &other);
-		if (r < 0)
-			return r;
-		if (!r) {
-			mst_diag_set(&d, 0, "cseID", "another node has this CSE-ID; each CSE-ID is given once", NULL);
-			return admin_refuse(q, MST_RSC_CONFLICT, &d);
-		}
-	}
+	r = admin_names_free(q, &n, &was, &rsc, &d);
+	if (r)
+		return r < 0 ? r : admin_refuse(q, rsc, &d);
 	r = four_move(q, &was, &n, &sub);
 	if (r > 0)
 		return 0;

@@ -6,34 +6,25 @@
 #include "role/admin/admin.h"
 #include "role/admin/decide.h"
 
-/* Which member is taken already. */
-static int say_taken(struct admin *q, const struct mst_node *n, int *ret_rsc, struct mst_diag *d)
-{
-	struct mst_node other;
-	int r = mst_store_node_find(q->env->store, n->node_id, &other);
-
-	if (r < 0)
-		return r;
-	*ret_rsc = MST_RSC_CONFLICT;
-	if (q->sp[0])   /* whose, is nobody's business */
-		mst_diag_set(d, 0, "nodeID", "this name, or the CSE-ID, is not free; ask the installation's operator", NULL);
-	else if (!r)
-		mst_diag_set(d, 0, "nodeID", "a node with this M2M-Node-ID exists already", NULL);
-	else
-		mst_diag_set(d, 0, "cseID", "another node has this CSE-ID; each CSE-ID is given once", NULL);
-	return ADMIN_REFUSED;
-}
-
 static int apply_new(struct admin *q, struct admin_node_input *in, int *ret_rsc, struct mst_diag *d)
 {
 	char field[32];
-	int r = mst_store_node_insert(q->env->store, &in->node);
+	bool is_free = true;
+	int r = admin_names_free(q, &in->node, NULL, ret_rsc, d);
 
-	if (r == MST_STORE_EXISTS)
-		return say_taken(q, &in->node, ret_rsc, d);
+	if (r)
+		return r;
+	r = mst_store_node_insert(q->env->store, &in->node);
+	if (r == MST_STORE_EXISTS) {
+		/* another host has been quicker */
+		r = admin_names_free(q, &in->node, NULL, ret_rsc, d);
+		return r ? r : MST_FAULT_BUG;
+	}
 	for (size_t i = 0; i < in->n && !r; i++) {
 		in->identity[i].node = in->node.id;
-		r = mst_store_identity_put(q->env->store, &in->identity[i]);
+		r = admin_identity_free(q, &in->identity[i], &is_free);
+		if (!r)
+			r = is_free ? mst_store_identity_put(q->env->store, &in->identity[i]) : MST_STORE_EXISTS;
 		if (r == MST_STORE_EXISTS) {
 			snprintf(field, sizeof(field), "identities[%zu]", i);
 			mst_diag_set(d, 0, field,
@@ -338,7 +329,8 @@ int admin_find_node(struct admin *q, const char *id, struct mst_node *ret)
 	uint64_t number;
 	int r = mst_store_node_find(q->env->store, id, ret);
 
-	if (r == MST_STORE_NONE && mst_id_normalise(MST_ID_CSE_ABS, mst_view_str(id), canonical))
+	if (r == MST_STORE_NONE && (mst_id_normalise(MST_ID_CSE_ABS, mst_view_str(id), canonical) ||
+				    mst_id_normalise(MST_ID_AE_ABS, mst_view_str(id), canonical)))
 		r = mst_store_node_find(q->env->store, canonical, ret);
 	if (r == MST_STORE_NONE && mst_parse_dec(mst_view_str(id), INT64_MAX, &number))
 		r = mst_store_node_get(q->env->store, (int64_t)number, ret);
@@ -350,7 +342,7 @@ int admin_no_such_node(struct admin *q)
 	struct mst_diag d;
 
 	mst_diag_set(&d, 0, "id",
-		     "there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number", NULL);
+		     "there is no such node; expected an M2M-Node-ID, a CSE-ID, an AE-ID or a node's number", NULL);
 	return admin_refuse(q, MST_RSC_NOT_FOUND, &d);
 }
 
