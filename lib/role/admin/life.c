@@ -14,28 +14,100 @@ static int uses_key(void *arg, const struct mst_credential *c)
 }
 
 /* What it has works until `by` and not longer: its keys of the MAF end then, and their end is told. */
-struct shorten { struct admin *q; mst_time by; struct mst_credential k[16]; size_t n; };
+struct shorten { mst_time by; struct mst_credential k[16]; size_t n; };
 
 static int keep_long(void *arg, const struct mst_credential *c)
 {
 	struct shorten *s = arg;
 
-	if (c->state != MST_CRED_REVOKED && c->expires > s->by && s->n < MST_COUNT(s->k))
+	if (c->state != MST_CRED_REVOKED && c->expires > s->by)
 		s->k[s->n++] = *c;
-	return 0;
+	return s->n == MST_COUNT(s->k);
 }
 
 static int end_keys_by(struct admin *q, int64_t node, mst_time by)
 {
-	struct shorten s = { .q = q, .by = by };
-	int r = mst_store_cred_of_node(q->env->store, MST_ROLE_MAF, node, keep_long, &s);
+	struct shorten s;
+	int r;
 
-	for (size_t i = 0; i < s.n && r >= 0; i++) {
-		s.k[i].expires = by;
-		s.k[i].due = s.k[i].due ? by : 0;
-		r = mst_store_cred_put(q->env->store, MST_ROLE_MAF, &s.k[i], false);
-	}
+	do {
+		s = (struct shorten){ .by = by };
+		r = mst_store_cred_of_node(q->env->store, MST_ROLE_MAF, node, keep_long, &s);
+		for (size_t i = 0; i < s.n && r >= 0; i++) {
+			s.k[i].expires = by;
+			s.k[i].due = s.k[i].due ? by : 0;
+			r = mst_store_cred_put(q->env->store, MST_ROLE_MAF, &s.k[i], false);
+		}
+	} while (r >= 0 && s.n == MST_COUNT(s.k));
 	return r < 0 ? r : 0;
+}
+
+/* A MAF knew it by name alone while it was in no registry: before it is called something else that becomes the node's own. */
+struct nameless { struct mst_credential k[8]; struct mst_registration r[8]; size_t n; };
+
+static int keep_nameless_cred(void *arg, const struct mst_credential *c)
+{
+	struct nameless *s = arg;
+
+	if (!c->node)
+		s->k[s->n++] = *c;
+	return s->n == MST_COUNT(s->k);
+}
+
+static int keep_nameless_reg(void *arg, const struct mst_registration *r)
+{
+	struct nameless *s = arg;
+
+	if (!r->node)
+		s->r[s->n++] = *r;
+	return s->n == MST_COUNT(s->r);
+}
+
+static int own_creds(struct admin *q, int64_t node, const char *name)
+{
+	struct nameless s;
+	int r;
+
+	do {
+		s.n = 0;
+		r = mst_store_cred_list(q->env->store, MST_ROLE_MAF, name, keep_nameless_cred, &s);
+		for (size_t i = 0; i < s.n && r >= 0; i++) {
+			s.k[i].node = node;
+			r = mst_store_cred_put(q->env->store, MST_ROLE_MAF, &s.k[i], false);
+		}
+	} while (r >= 0 && s.n == MST_COUNT(s.k));
+	return r < 0 ? r : 0;
+}
+
+static int own_regs(struct admin *q, int64_t node, const char *name)
+{
+	struct nameless s;
+	int r;
+
+	do {
+		s.n = 0;
+		r = mst_store_reg_of_client(q->env->store, MST_ROLE_MAF, name, keep_nameless_reg, &s);
+		for (size_t i = 0; i < s.n && r >= 0; i++) {
+			s.r[i].node = node;
+			r = mst_store_reg_put(q->env->store, MST_ROLE_MAF, &s.r[i]);
+		}
+	} while (r >= 0 && s.n == MST_COUNT(s.r));
+	return r < 0 ? r : 0;
+}
+
+static int own_nameless(struct admin *q, const struct mst_node *was)
+{
+	const char *const name[] = { was->node_id, was->cse_id, was->ae_id };
+	int r = 0;
+
+	for (size_t i = 0; i < MST_COUNT(name) && !r; i++) {
+		if (!name[i][0])
+			continue;
+		r = own_creds(q, was->id, name[i]);
+		if (!r)
+			r = own_regs(q, was->id, name[i]);
+	}
+	return r;
 }
 
 /* So does what it registered there under a name that it has no more, and others may fetch: nobody else can be called that before. */
@@ -259,6 +331,8 @@ static int apply_move(struct admin *q, const struct mst_node *was, const struct 
 	/* what it has bootstrapped is how it would enrol: by that it has the old one's name */
 	if (!r)
 		r = admin_end_gba(q, n->id);
+	if (!r)
+		r = own_nameless(q, was);
 	if (!r)
 		r = end_keys_by(q, n->id, q->env->now + grace);
 	if (!r)

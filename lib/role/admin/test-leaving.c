@@ -390,6 +390,33 @@ static void registrations_stay_for_the_grace(void **state)
 	assert_int_equal(reg_ends(f, "theirs"), NOW + 999999);
 }
 
+/* What a MAF has of it from before the registry knew it has its name alone, which says nothing any more after a move: it becomes its own. */
+static void what_the_maf_has_by_its_name_alone(void **state)
+{
+	struct mst_credential c;
+	struct mst_registration g;
+	struct fix *f = *state;
+	char id[32];
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "%02d@maf.example.com", i);
+		give_cred(f, id, i % 2 ? "//a.example.com/CSE1" : "urn:a:1", 0, NOW + 999999);
+	}
+	give_cred(f, "other@maf.example.com", "//a.example.com/CSE3", 0, NOW + 999999);
+	give_reg(f, "r01", "//a.example.com/CSE1", 0, NOW + 999999);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move",
+	    "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\",\"grace\":3600}", 2000, true);
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "%02d@maf.example.com", i);
+		assert_int_equal(mst_store_cred_get(f->s, MST_ROLE_MAF, id, &c), 0);
+		assert_true(c.node == f->node && c.expires == NOW + 3600);
+	}
+	assert_int_equal(mst_store_cred_get(f->s, MST_ROLE_MAF, "other@maf.example.com", &c), 0);
+	assert_true(!c.node && c.expires == NOW + 999999);
+	assert_int_equal(mst_store_reg_get(f->s, MST_ROLE_MAF, "r01", &g), 0);
+	assert_true(g.node == f->node && g.expires == NOW + 3600);
+}
+
 /* A MAF has everything by the name of its client: one that a node has left is nobody else's before what it has by that is over. */
 static void a_name_is_not_free_before_its_time(void **state)
 {
@@ -605,6 +632,7 @@ int main(void)
 		T(certificates_stay_for_the_grace), T(a_second_move_ends_what_was_left),
 		T(a_move_within_a_provider), T(requests_stay_with_their_provider),
 		T(a_subscription_ends), T(a_subscription_expires), T(sessions_end), T(registrations_stay_for_the_grace),
+		T(what_the_maf_has_by_its_name_alone),
 		T(a_name_is_not_free_before_its_time), T(a_name_is_of_one_node) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
