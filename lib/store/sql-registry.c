@@ -114,21 +114,27 @@ int sq_node_get(struct mst_store *s, int64_t id, struct mst_node *ret)
 		      SQ_ARGS(SQ_I(id)), SQ_COLS(sq_node_cols), ret);
 }
 
+static int by_node_id(struct mst_store *s, const char *id, struct mst_node *ret)
+{
+	return sq_one(sq_of(s), SQ_NODE_BY_NODE_ID, "SELECT " NODE_COLS " FROM node WHERE node_id = ?1",
+		      SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
+}
+
 int sq_node_find(struct mst_store *s, const char *id, struct mst_node *ret)
 {
-	int r = sq_one(sq_of(s), SQ_NODE_BY_NODE_ID, "SELECT " NODE_COLS " FROM node WHERE node_id = ?1",
-		       SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
+	int r;
 
-	if (r != MST_STORE_NONE)
-		return r;
+	/* every CSE-ID and AE-ID in the registry is absolute */
+	if (strncmp(id, "//", 2))
+		return by_node_id(s, id, ret);
 	r = sq_one(sq_of(s), SQ_NODE_BY_CSE_ID, "SELECT " NODE_COLS " FROM node WHERE cse_id = ?1",
 		   SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
-	if (r != MST_STORE_NONE)
-		return r;
 	/* the words of the index's own condition, so that it serves */
-	return sq_one(sq_of(s), SQ_NODE_BY_AE_ID,
-		      "SELECT " NODE_COLS " FROM node WHERE ae_id = ?1 AND ae_id <> '' ORDER BY id LIMIT 1",
-		      SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
+	if (r == MST_STORE_NONE)
+		r = sq_one(sq_of(s), SQ_NODE_BY_AE_ID,
+			   "SELECT " NODE_COLS " FROM node WHERE ae_id = ?1 AND ae_id <> '' ORDER BY id LIMIT 1",
+			   SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
+	return r == MST_STORE_NONE ? by_node_id(s, id, ret) : r;
 }
 
 /* The text is put together from constants, so that each combination of filters can use an index. */

@@ -4,6 +4,7 @@
 
 #include "role/admin/admin.h"
 #include "role/admin/decide.h"
+#include "role/name.h"
 
 static int uses_key(void *arg, const struct mst_credential *c)
 {
@@ -97,7 +98,7 @@ static int own_regs(struct admin *q, int64_t node, const char *name)
 
 static int own_nameless(struct admin *q, const struct mst_node *was)
 {
-	const char *const name[] = { was->node_id, was->cse_id, was->ae_id };
+	const char *const name[] = { mst_node_id_counts(was, was->node_id) ? was->node_id : "", was->cse_id, was->ae_id };
 	int r = 0;
 
 	for (size_t i = 0; i < MST_COUNT(name) && !r; i++) {
@@ -234,8 +235,8 @@ int admin_node_act(struct admin *q)
 	r = admin_find_node(q, q->id, &n);
 	if (r)
 		return r < 0 ? r : admin_no_such_node(q);
-	if (q->sp[0] && n.state == MST_NODE_REVOKED && !strcmp(q->act, "reenrol")) {
-		/* perhaps stolen, and revoked by who runs the whole (lesson 12) */
+	if (q->sp[0] && n.state == MST_NODE_REVOKED && strcmp(q->act, "revoke") != 0) {
+		/* perhaps stolen, and revoked by who runs the whole (lesson 12); one that is released could be let back then */
 		mst_diag_set(&d, 0, "id", "a revoked node is let back by the installation's own people alone", NULL);
 		return admin_refuse(q, MST_RSC_NO_PRIVILEGE, &d);
 	}

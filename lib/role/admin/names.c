@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "role/admin/admin.h"
 #include "role/admin/decide.h"
+#include "role/name.h"
 
 struct called { enum mst_id_kind kind; const char *field, *name; };
 
@@ -39,9 +40,10 @@ static int has_owner(struct admin *q, int64_t node, const struct called *c, int 
 
 	if (r < 0)
 		return r;
-	if (!r && other.id != node)
+	/* an M2M-Node-ID from before in the form of a CSE-ID names nobody */
+	if (!r && other.id != node && mst_node_id_counts(&other, c->name))
 		return taken(q, c, &other, ret_rsc, d);
-	for (size_t i = 0; i < MST_COUNT(kinds); i++) {
+	for (size_t i = mst_name_of_entity(c->name); i < MST_COUNT(kinds); i++) {
 		r = mst_store_identity_get(q->env->store, kinds[i], c->name, &identity);
 		if (r < 0)
 			return r;
@@ -125,6 +127,6 @@ int admin_identity_free(struct admin *q, const struct mst_identity *i, bool *ret
 	int r = i->kind == MST_ID_NODE || i->kind == MST_ID_CSE_ABS || i->kind == MST_ID_AE_ABS ?
 		mst_store_node_find(q->env->store, i->value, &other) : MST_STORE_NONE;
 
-	*ret_free = r || other.id == i->node;
+	*ret_free = r || other.id == i->node || !mst_node_id_counts(&other, i->value);
 	return r < 0 ? r : 0;
 }

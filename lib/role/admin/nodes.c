@@ -326,15 +326,25 @@ int admin_node_list(struct admin *q)
 int admin_find_node(struct admin *q, const char *id, struct mst_node *ret)
 {
 	char canonical[MST_ID_MAX];
+	struct mst_node numbered;
 	uint64_t number;
-	int r = mst_store_node_find(q->env->store, id, ret);
+	int r = MST_STORE_NONE, by_number = MST_STORE_NONE;
 
-	if (r == MST_STORE_NONE && (mst_id_normalise(MST_ID_CSE_ABS, mst_view_str(id), canonical) ||
-				    mst_id_normalise(MST_ID_AE_ABS, mst_view_str(id), canonical)))
+	/* in the one spelling first: an M2M-Node-ID could be in another one */
+	if (mst_id_normalise(MST_ID_CSE_ABS, mst_view_str(id), canonical) || mst_id_normalise(MST_ID_AE_ABS, mst_view_str(id), canonical))
 		r = mst_store_node_find(q->env->store, canonical, ret);
-	if (r == MST_STORE_NONE && mst_parse_dec(mst_view_str(id), INT64_MAX, &number))
-		r = mst_store_node_get(q->env->store, (int64_t)number, ret);
-	return r;
+	if (r == MST_STORE_NONE)
+		r = mst_store_node_find(q->env->store, id, ret);
+	if (r >= 0 && mst_parse_dec(mst_view_str(id), INT64_MAX, &number))
+		by_number = mst_store_node_get(q->env->store, (int64_t)number, &numbered);
+	if (r < 0 || by_number == MST_STORE_NONE)
+		return r;
+	/* one's M2M-Node-ID, given before this was refused, and another's number: whoever is meant, the wrong one could be hit */
+	if (!by_number && !r && numbered.id != ret->id)
+		return MST_STORE_NONE;
+	if (!by_number)
+		*ret = numbered;
+	return by_number;
 }
 
 int admin_no_such_node(struct admin *q)

@@ -35,7 +35,6 @@ static void name_of(const struct mst_uss *u, struct bsf_briefing *b)
 static int find_node(struct mst_role_env *env, const struct mst_guss *g, struct bsf_briefing *b)
 {
 	char id[MST_ID_MAX];
-	struct mst_node n;
 
 	memset(&b->who, 0, sizeof(b->who));
 	for (size_t i = 0; i < g->n && !b->known; i++)
@@ -44,10 +43,8 @@ static int find_node(struct mst_role_env *env, const struct mst_guss *g, struct 
 
 			if (mst_view_to_str(g->uss[i].id[k], id, sizeof(id))) {
 				mst_id_enrolee(id, id);
-				e = mst_store_node_find(env->store, id, &n);
+				e = mst_role_client(env, id, 0, &b->who);
 			}
-			if (!e)
-				e = mst_role_client(env, id, n.id, &b->who);
 			if (e < 0)
 				return e;
 			b->known = !e && b->who.has_node;
