@@ -360,6 +360,17 @@ bool mst_id_normalise(enum mst_id_kind k, struct mst_view v, char out[MST_ID_MAX
 	return finish(&w, out);
 }
 
+void mst_id_enrolee(const char *id, char out[MST_ID_MAX])
+{
+	char canonical[MST_ID_MAX] = "";
+	struct mst_view v = mst_view_str(id);
+
+	if (!mst_id_normalise(MST_ID_CSE_ABS, v, canonical) && !mst_id_normalise(MST_ID_AE_ABS, v, canonical) &&
+	    !mst_view_to_str(v, canonical, sizeof(canonical)))
+		canonical[0] = '\0';
+	memcpy(out, canonical, sizeof(canonical));
+}
+
 bool mst_id_equal(enum mst_id_kind k, struct mst_view a, struct mst_view b)
 {
 	char x[MST_ID_MAX], y[MST_ID_MAX];

@@ -39,6 +39,9 @@ bool mst_id_valid(enum mst_id_kind k, struct mst_view v);
  * is. NUL-terminated in `out`. False when it is not valid or does not fit.
  */
 MST_MUST_CHECK bool mst_id_normalise(enum mst_id_kind k, struct mst_view v, char out[MST_ID_MAX]);
+/* An enrolee as a MEF, a BSF or an HSS names it, for who looks for it and keeps it: an absolute CSE-ID or AE-ID in its canonical
+ * spelling, anything else as it is. `out` may be `id`. */
+void mst_id_enrolee(const char *id, char out[MST_ID_MAX]);
 /* Same identifier? Compares canonical spellings; invalid identifiers equal nothing. */
 bool mst_id_equal(enum mst_id_kind k, struct mst_view a, struct mst_view b);
 

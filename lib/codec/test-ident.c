@@ -99,6 +99,24 @@ static void every_kind_takes_its_own_form_only(void **state)
 			fail_msg("%s \"%s\"", mst_id_kind_text(row[i].kind), row[i].text);
 }
 
+static void an_enrolee_is_spelt_one_way(void **state)
+{
+	static const char *const is[][2] = {
+		{ "//SP.Example.com/CSE1", "//sp.example.com/CSE1" }, { "//SP.Example.com/S7", "//sp.example.com/S7" },
+		{ "//SP.Example.com/CSE1/C7", "//sp.example.com/CSE1/C7" }, { "urn:X:1", "urn:X:1" }, { "//SP.Example.com", "//SP.Example.com" },
+		{ "MAF.example.com", "MAF.example.com" }, { "", "" },
+	};
+	char out[MST_ID_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(is); i++) {
+		mst_id_enrolee(is[i][0], out);
+		assert_string_equal(out, is[i][1]);
+		mst_id_enrolee(out, out);
+		assert_string_equal(out, is[i][1]);
+	}
+}
+
 static void lengths_are_bounded(void **state)
 {
 	char text[MST_ID_MAX + 2], out[MST_ID_MAX];
@@ -280,7 +298,7 @@ static void names_and_quirks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_kind_takes_its_own_form_only), cmocka_unit_test(lengths_are_bounded),
+		cmocka_unit_test(every_kind_takes_its_own_form_only), cmocka_unit_test(lengths_are_bounded), cmocka_unit_test(an_enrolee_is_spelt_one_way),
 		cmocka_unit_test(canonical_spelling), cmocka_unit_test(key_identifiers),
 			cmocka_unit_test(usage_identifiers),
 		cmocka_unit_test(public_names), cmocka_unit_test(from_parameter),

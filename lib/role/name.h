@@ -13,12 +13,12 @@ static inline bool mst_name_of_entity(const char *name)
 }
 
 /*
- * An M2M-Node-ID may be any text. One in the form of a CSE-ID is the node's where it is its CSE-ID, too (TS-0001 7.1.5 lets a provider
+ * An M2M-Node-ID may be any text. One in the form of a CSE-ID is the node's where it is its CSE-ID or AE-ID, too (TS-0001 7.1.5 lets a provider
  * give both the same value); else it would be somebody else's, or could become it.
  */
 static inline bool mst_node_id_counts(const struct mst_node *n, const char *name)
 {
-	return !mst_name_of_entity(name) || !strcmp(name, n->cse_id);
+	return !mst_name_of_entity(name) || !strcmp(name, n->cse_id) || !strcmp(name, n->ae_id);
 }
 
 /* What it is called here: CSE-ID, else AE-ID, else M2M-Node-ID; "" when that does not count. */

@@ -109,7 +109,7 @@ static void who_it_is(void **state)
 		{ LIST("{\"uss\":{\"gsId\":1,\"gsType\":0,\"ueIds\":[{\"ueId\":\"x\"}]}},{\"uss\":{\"ueIds\":[{\"ueId\":\"urn:a\"},"
 		       "{\"ueId\":\"//sp.x/CSE/C1\"},{\"ueId\":\"//sp.x/CSE\"}],\"flags\":[{\"flag\":2}],\"gsId\":1000001,\"gsType\":0}}"),
 		  "//sp.x/CSE", NULL },
-		{ USS("urn:a"), "urn:a", NULL },
+		{ USS("urn:a"), "urn:a", NULL }, { USS("//SP.example.com/CSE1"), "//sp.example.com/CSE1", NULL },
 		{ "", "", "told no USS" }, { LIST(""), "", "no USS of GSID" },
 		{ LIST("{\"uss\":{\"gsId\":7,\"gsType\":0,\"ueIds\":[{\"ueId\":\"x\"}]}}"), "", "no USS of GSID" },
 		{ USS("a b"), "", "no usable identifier" },
@@ -373,6 +373,59 @@ static void by_another_name(void **state)
 	assert_int_equal(first_key(BTID, USS(RIG_NODE)), 0);
 }
 
+static int64_t put_ae(const char *ae)
+{
+	struct mst_node n = { .node_id = "urn:ae", .sub_id = "sub-secret", .created = RIG_NOW };
+
+	snprintf(n.ae_id, sizeof(n.ae_id), "%s", ae);
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_node_insert(r.store, &n), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+	return n.id;
+}
+
+/* A node may have an AE-ID and no CSE-ID: by that BSF and MEF name it, in whatever spelling of its realm, and it is judged as what it is. */
+static void an_ae_is_a_node(void **state)
+{
+	static const char keid[] = "00112233445566778899AABBCCDDEEFF@mef.example.com";
+	struct mst_fetch_result got = given(7, USS("//SP.example.com/S7"));
+	int64_t node = put_ae("//sp.example.com/S7");
+	struct mst_psk_answer a;
+	struct mst_credential c;
+	struct mst_node n;
+
+	(void)state;
+	assert_int_equal(rig_fetched(&r, PREFIXED, &got, &a), 0);
+	assert_int_equal(a.whose.one, node);
+	assert_int_equal(mst_store_cred_get(r.store, MST_ROLE_MAF, BTID, &c), 0);
+	assert_true(c.node == node);
+	assert_string_equal(c.client_id, "//sp.example.com/S7");
+	rig_peer_psk(&r, PREFIXED);
+	assert_int_equal(rig_do(&r, MST_ROLE_MAF, MST_OP_CREATE, "/MAFBase", "S7", MST_TY_MAF_CLIENT_REG, 0x21, REG), 2001);
+	assert_true(mst_store_node_get(r.store, node, &n) == 0 && n.state == MST_NODE_ENROLLED);
+	n.state = MST_NODE_SUSPENDED;
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_node_update(r.store, &n), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+	assert_int_equal(rig_lookup(&r, PREFIXED, &a), MST_PSK_UNKNOWN);
+	c.state = MST_CRED_REVOKED;
+	put_cred(MST_ROLE_MAF, &c, false);
+	/* so by a MEF */
+	got = (struct mst_fetch_result){ .end = MST_FETCH_OK, .key = rig_seal(8), .channel = RIG_CHANNEL, .lifetime = RIG_NOW + RIG_DAY,
+					 .enrolee_id = "//SP.Example.com/S7" };
+	assert_int_equal(rig_fetched(&r, keid, &got, &a), MST_PSK_UNKNOWN);
+	assert_non_null(strstr(last_why("maf.psk-refused"), "suspended"));
+	n.state = MST_NODE_KNOWN;
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_node_update(r.store, &n), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+	assert_int_equal(rig_fetched(&r, keid, &got, &a), 0);
+	assert_int_equal(a.whose.one, node);
+	assert_int_equal(mst_store_cred_get(r.store, MST_ROLE_MAF, keid, &c), 0);
+	assert_true(c.node == node);
+	assert_string_equal(c.client_id, "//sp.example.com/S7");
+}
+
 /* At a MEF: a node with a secret of its maker's is not taken over by who runs a BSF, unless the operator said that it may speak for it. */
 static void a_secret_is_not_taken_over(void **state)
 {
@@ -479,7 +532,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 		T(identities), T(who_it_is), T(enrolled_at_once), T(another_suite), T(it_ends), T(refusals), T(standing), T(who_vouches), T(a_mef_takes_nobody_over),
-		T(by_another_name), T(a_secret_is_not_taken_over), T(bounded), T(in_place_of_a_secret),
+		T(by_another_name), T(an_ae_is_a_node), T(a_secret_is_not_taken_over), T(bounded), T(in_place_of_a_secret),
 	};
 
 	return cmocka_run_group_tests_name("gba", tests, NULL, NULL);

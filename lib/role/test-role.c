@@ -478,6 +478,35 @@ static void expired_maf_registration(void **state)
 	assert_int_equal(maf_get(kmid, fresh), 2000);
 }
 
+/* What a node that was called so before has there stands until its end: renewed it would be that one's, with the other's key. */
+static void the_record_of_who_was_called_so_before(void **state)
+{
+	struct mst_registration g = { .reg_id = "before", .client_id = RIG_CSE, .admin_fqdn = "sp.example.com", .key_id = "k@maf.example.com",
+				      .node = r.node + 1, .created = RIG_NOW - 9, .expires = RIG_NOW + 60 }, got;
+	char keid[MST_ID_MAX], kmid[MST_ID_MAX], maf_reg[128], reg[128];
+	struct mst_fetch_result f = given(0x31);
+	struct mst_psk_answer a;
+	struct mst_event e;
+
+	(void)state;
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_reg_put(r.store, MST_ROLE_MAF, &g), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+	rig_id(0x31, "mef.example.com", keid);
+	assert_int_equal(mef_register(0x31, reg), 2001);
+	assert_int_equal(rig_fetched(&r, keid, &f, &a), 0);
+	assert_int_equal(maf_register(keid, kmid, maf_reg), MST_RSC_CONFLICT);
+	assert_true(rig_last_event(&r, &e));
+	assert_non_null(strstr(e.why, "another node"));
+	assert_int_equal(mst_store_reg_get(r.store, MST_ROLE_MAF, "before", &got), 0);
+	assert_true(got.node == g.node && got.expires == g.expires);
+	assert_string_equal(got.key_id, g.key_id);
+	r.now += 60;
+	assert_int_equal(maf_register(keid, kmid, maf_reg), 2001);
+	assert_int_equal(mst_store_reg_find(r.store, MST_ROLE_MAF, RIG_CSE, "sp.example.com", &got), 0);
+	assert_true(got.node == r.node);
+}
+
 static void deregistration(void **state)
 {
 	static char text[8192];
@@ -576,7 +605,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
 		T(whole_enrolment), T(lost_answers), T(two_at_once), T(bounded_keys), T(a_fetch_proves_nothing), T(a_dropped_ke_is_gone), T(another_mef_takes_nobody_over), T(forged_seal), T(store_failures),
-		T(expired_maf_registration), T(deregistration), T(maf_keys), T(mef_keys),
+		T(expired_maf_registration), T(the_record_of_who_was_called_so_before), T(deregistration), T(maf_keys), T(mef_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,7 +102,7 @@ static void a_sim_of_this_installation(void **state)
 
 	(void)state;
 	sub = (struct mst_subscription){ .id = "sub-1", .sp_fqdn = "sp.example", .maf_fqdn = "maf.sp.example", .not_after = NOW + 3600, .created = NOW };
-	node = (struct mst_node){ .node_id = "urn:n:1", .sub_id = "sub-1", .created = NOW, .changed = NOW };
+	node = (struct mst_node){ .node_id = "x", .sub_id = "sub-1", .created = NOW, .changed = NOW };
 	sim = (struct mst_sim){ .imsi = "001010000000001", .impi = IMPI, .algorithm = 1, .key = { { 7 }, 1 }, .gsid = 1000001, .created = NOW, .changed = NOW };
 	bootstrap(GUSS("", ",\"nafGroup\":\"m2m\""), 0);
 	assert_int_equal(zn("maf.sp.example", ask), 200);          /* an HSS of somebody else: what it said then */
@@ -132,6 +132,30 @@ static void a_sim_of_this_installation(void **state)
 	}
 	g.now += 3600;
 	assert_int_equal(zn("maf.sp.example", ask), 403);
+}
+
+/* A move while an answer of the HSS is under way leaves settings that name the node as it was called: nobody is told them. */
+static void a_node_that_is_called_something_else_now(void **state)
+{
+#define CALLED(id) "{\"guss\":{\"bsfInfo\":{},\"ussList\":[{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"" id "\"}]}}]}}"
+	static const char ask[] = ASK(BTID, "maf.sp.example", "");
+	static const struct { const char *node_id, *cse_id, *ae_id; int status; } row[] = {
+		{ "urn:n:1", "//a.example/CSE1", "", 200 }, { "urn:n:1", "//b.example/CSE1", "", 403 }, { "urn:n:1", "", "", 403 },
+		{ "urn:n:1", "//a.example/cse1", "", 403 }, { "urn:n:1", "//b.example/CSE1", "//a.example/S1", 403 }, { "urn:n:1", "//a.example/CSE1", "", 200 },
+	};
+
+	(void)state;
+	sub = (struct mst_subscription){ .id = "sub-1", .sp_fqdn = "sp.example", .maf_fqdn = "maf.sp.example", .not_after = NOW + 3600, .created = NOW };
+	sim = (struct mst_sim){ .imsi = "001010000000001", .impi = IMPI, .algorithm = 1, .key = { { 7 }, 1 }, .gsid = 1000001, .created = NOW, .changed = NOW };
+	node = (struct mst_node){ .node_id = "urn:n:1", .sub_id = "sub-1", .created = NOW, .changed = NOW };
+	bootstrap(CALLED("//A.example/CSE1"), 0);
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		MST_STR_SET(node.cse_id, row[i].cse_id);
+		MST_STR_SET(node.ae_id, row[i].ae_id);
+		keep_all(!i);
+		assert_int_equal(zn("maf.sp.example", ask), row[i].status);
+		assert_int_equal(g.a.parcel.n_fills, row[i].status == 200);
+	}
 }
 
 /* Who has those can send nodes anywhere: a NAF whose certificate happens to have the name is not thereby the trigger server. */
@@ -206,7 +230,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		T(more_keys_than_the_keeper_lets_go), T(which_naf_has_a_key_for_whom), T(who_hears_the_private_identity),
 		T(a_sim_of_this_installation), T(keys_of_triggers_are_for_whom_they_were_given_to),
-		T(which_of_the_two_keys_the_settings_let_go),
+		T(which_of_the_two_keys_the_settings_let_go), T(a_node_that_is_called_something_else_now),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);

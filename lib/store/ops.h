@@ -31,7 +31,7 @@ struct mst_store_ops {
 	int (*node_update)(struct mst_store *s, const struct mst_node *r);
 	int (*node_touch)(struct mst_store *s, const struct mst_node *r);
 	int (*node_get)(struct mst_store *s, int64_t id, struct mst_node *ret);
-	int (*node_find)(struct mst_store *s, const char *node_or_cse_id, struct mst_node *ret);
+	int (*node_find)(struct mst_store *s, const char *name, struct mst_node *ret);
 	int (*node_list)(struct mst_store *s, const struct mst_node_filter *f,
 			 int (*each)(void *, const struct mst_node *), void *arg);
 	int (*node_count)(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);
@@ -54,6 +54,8 @@ struct mst_store_ops {
 	int (*reg_delete)(struct mst_store *s, enum mst_role role, const char *reg_id);
 	int (*reg_of_node)(struct mst_store *s, enum mst_role role, int64_t node,
 			   int (*each)(void *, const struct mst_registration *), void *arg);
+	int (*reg_of_client)(struct mst_store *s, enum mst_role role, const char *client_id,
+			     int (*each)(void *, const struct mst_registration *), void *arg);
 
 	int (*keyreg_put)(struct mst_store *s, enum mst_role role, const struct mst_keyreg *r, bool insert);
 	int (*keyreg_get)(struct mst_store *s, enum mst_role role, const char *rel_key_id,

@@ -124,11 +124,16 @@ int sq_node_find(struct mst_store *s, const char *id, struct mst_node *ret)
 {
 	int r;
 
-	/* every CSE-ID in the registry is absolute */
+	/* every CSE-ID and AE-ID in the registry is absolute */
 	if (strncmp(id, "//", 2))
 		return by_node_id(s, id, ret);
 	r = sq_one(sq_of(s), SQ_NODE_BY_CSE_ID, "SELECT " NODE_COLS " FROM node WHERE cse_id = ?1",
 		   SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
+	/* the words of the index's own condition, so that it serves */
+	if (r == MST_STORE_NONE)
+		r = sq_one(sq_of(s), SQ_NODE_BY_AE_ID,
+			   "SELECT " NODE_COLS " FROM node WHERE ae_id = ?1 AND ae_id <> '' ORDER BY id LIMIT 1",
+			   SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
 	return r == MST_STORE_NONE ? by_node_id(s, id, ret) : r;
 }
 

@@ -63,6 +63,21 @@ int sq_reg_of_node(struct mst_store *s, enum mst_role role, int64_t node,
 	return sq_iter_close(&it, r);
 }
 
+int sq_reg_of_client(struct mst_store *s, enum mst_role role, const char *client_id,
+		     int (*each)(void *, const struct mst_registration *), void *arg)
+{
+	struct mst_registration row;
+	struct sq_iter it;
+	int r = sq_iter_open(&it, sq_of(s), SQ_REG_OF_CLIENT,
+			     "SELECT " REG_COLS
+			     " FROM registration WHERE role = ?1 AND client_id = ?2 ORDER BY admin_fqdn",
+			     SQ_ARGS(SQ_I(role), SQ_S(client_id)));
+
+	while (!r && sq_iter_next(&it, SQ_COLS(reg_cols), &row))
+		r = each(arg, &row);
+	return sq_iter_close(&it, r);
+}
+
 #define KEYREG_COLS                                                                                          \
 	"rel_key_id, reg_id, client_id, admin_fqdn, suid, targets, labels, key, exporter, session, "         \
 	"created, modified, expires"

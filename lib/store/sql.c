@@ -321,6 +321,7 @@ const struct mst_store_ops sq_ops = {
 	.reg_find = sq_reg_find,
 	.reg_delete = sq_reg_delete,
 	.reg_of_node = sq_reg_of_node,
+	.reg_of_client = sq_reg_of_client,
 	.keyreg_put = sq_keyreg_put,
 	.keyreg_get = sq_keyreg_get,
 	.keyreg_delete = sq_keyreg_delete,

@@ -31,6 +31,7 @@ enum sq_slot {
 	SQ_NODE_GET,
 	SQ_NODE_BY_NODE_ID,
 	SQ_NODE_BY_CSE_ID,
+	SQ_NODE_BY_AE_ID,
 	SQ_NODE_COUNT,
 	SQ_IDENTITY_PUT,
 	SQ_IDENTITY_GET,
@@ -53,6 +54,7 @@ enum sq_slot {
 	SQ_REG_FIND,
 	SQ_REG_DELETE,
 	SQ_REG_OF_NODE,
+	SQ_REG_OF_CLIENT,
 	SQ_KEYREG_INSERT,
 	SQ_KEYREG_UPDATE,
 	SQ_KEYREG_GET,
@@ -367,6 +369,8 @@ int sq_reg_find(struct mst_store *s, enum mst_role role, const char *client_id, 
 int sq_reg_delete(struct mst_store *s, enum mst_role role, const char *reg_id);
 int sq_reg_of_node(struct mst_store *s, enum mst_role role, int64_t node,
 		   int (*each)(void *, const struct mst_registration *), void *arg);
+int sq_reg_of_client(struct mst_store *s, enum mst_role role, const char *client_id,
+		     int (*each)(void *, const struct mst_registration *), void *arg);
 int sq_keyreg_put(struct mst_store *s, enum mst_role role, const struct mst_keyreg *r, bool insert);
 int sq_keyreg_get(struct mst_store *s, enum mst_role role, const char *rel_key_id, struct mst_keyreg *ret);
 int sq_keyreg_delete(struct mst_store *s, enum mst_role role, const char *rel_key_id);

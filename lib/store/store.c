@@ -218,9 +218,9 @@ int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret)
 	return s->ops->node_get(s, id, ret);
 }
 
-int mst_store_node_find(struct mst_store *s, const char *node_or_cse_id, struct mst_node *ret)
+int mst_store_node_find(struct mst_store *s, const char *name, struct mst_node *ret)
 {
-	return s->ops->node_find(s, node_or_cse_id, ret);
+	return s->ops->node_find(s, name, ret);
 }
 
 int mst_store_node_list(struct mst_store *s, const struct mst_node_filter *f,
@@ -292,6 +292,12 @@ int mst_store_reg_of_node(struct mst_store *s, enum mst_role role, int64_t node,
 			  int (*each)(void *, const struct mst_registration *), void *arg)
 {
 	return s->ops->reg_of_node(s, role, node, each, arg);
+}
+
+int mst_store_reg_of_client(struct mst_store *s, enum mst_role role, const char *client_id,
+			    int (*each)(void *, const struct mst_registration *), void *arg)
+{
+	return s->ops->reg_of_client(s, role, client_id, each, arg);
 }
 
 int mst_store_keyreg_put(struct mst_store *s, enum mst_role role, const struct mst_keyreg *r, bool insert)

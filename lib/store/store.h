@@ -108,7 +108,7 @@ struct mst_node {
 	int64_t id;                       /* ours; given by insert */
 	char node_id[MST_ID_MAX];         /* M2M-Node-ID, unique */
 	char cse_id[MST_ID_MAX];          /* absolute, assigned by the provider, unique; may be empty */
-	char ae_id[MST_ID_MAX];
+	char ae_id[MST_ID_MAX];           /* absolute, too; may be empty */
 	char sub_id[MST_ID_MAX];          /* "" = no subscription yet */
 	char maker[64], model[64], serial[64], batch[64];
 	enum mst_node_state state;
@@ -125,8 +125,9 @@ int mst_store_node_update(struct mst_store *s, const struct mst_node *r);
  * is stays as stored, whatever *r says. */
 int mst_store_node_touch(struct mst_store *s, const struct mst_node *r);
 int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
-/* By what the identifier is: "//…" is a CSE-ID, and an M2M-Node-ID only where no node has it as that. */
-int mst_store_node_find(struct mst_store *s, const char *node_or_cse_id, struct mst_node *ret);
+/* By what the identifier is: "//…" is a CSE-ID, else an AE-ID, and an M2M-Node-ID only where no node has it as either. That no two have an
+ * AE-ID is checked by who gives it (lib/role/admin/names.c); of two from before that was so, the older. */
+int mst_store_node_find(struct mst_store *s, const char *name, struct mst_node *ret);
 struct mst_node_filter { int state /* -1 any */; const char *sub_id, *maker; int64_t after; size_t limit; const char *sp_fqdn /* NULL, "": any */; };
 int mst_store_node_list(struct mst_store *s, const struct mst_node_filter *f, int (*each)(void *, const struct mst_node *), void *arg);
 int mst_store_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);   /* kept as counters, O(1) */
@@ -167,6 +168,9 @@ int mst_store_reg_find(struct mst_store *s, enum mst_role role, const char *clie
 int mst_store_reg_delete(struct mst_store *s, enum mst_role role, const char *reg_id);
 int mst_store_reg_of_node(struct mst_store *s, enum mst_role role, int64_t node,
                           int (*each)(void *, const struct mst_registration *), void *arg);
+/* Of one client, with whatever stakeholder. */
+int mst_store_reg_of_client(struct mst_store *s, enum mst_role role, const char *client_id,
+                            int (*each)(void *, const struct mst_registration *), void *arg);
 
 struct mst_keyreg {
 	char rel_key_id[MST_ID_MAX];      /* unique per role */

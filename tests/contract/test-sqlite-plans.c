@@ -133,6 +133,7 @@ static void use_everything(struct mst_store *s)
 	assert_int_equal(mst_store_sub_list(s, NULL, 5, no_sub, NULL), 0);
 	assert_int_equal(mst_store_node_get(s, 1, &node), 0);
 	assert_int_equal(mst_store_node_find(s, node.cse_id, &node), 0);
+	assert_int_equal(mst_store_node_find(s, node.ae_id, &node), 0);
 	for (int i = 0; i < 8; i++) {
 		struct mst_node_filter f = { i & 1 ? 0 : -1, i & 2 ? "sub-0001" : NULL,
 					     i & 4 ? "maker-1" : NULL, 0, 5 };
@@ -144,6 +145,7 @@ static void use_everything(struct mst_store *s)
 	assert_int_equal(mst_store_identity_list(s, 1, no_identity, NULL), 0);
 	assert_int_equal(mst_store_reg_find(s, MST_ROLE_MEF, "client-1", "admin1.example.com", &reg), 0);
 	assert_int_equal(mst_store_reg_of_node(s, MST_ROLE_MEF, 1001, no_reg, NULL), 0);
+	assert_int_equal(mst_store_reg_of_client(s, MST_ROLE_MEF, "client-1", no_reg, NULL), 0);
 	assert_int_equal(mst_store_keyreg_put(s, MST_ROLE_MEF, &keyreg, false), 0);
 	assert_int_equal(mst_store_keyreg_list(s, MST_ROLE_MEF, "reg-0001", no_keyreg, NULL), 0);
 	assert_int_equal(mst_store_keyreg_delete(s, MST_ROLE_MEF, keyreg.rel_key_id), 0);

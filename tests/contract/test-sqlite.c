@@ -334,7 +334,7 @@ static void requests_from_before_0015(void **state)
 	n.sub_id[0] = 0;
 	assert_int_equal(mst_store_node_insert(f->s, &n), 0);
 	f->s = mst_store_close(f->s);
-	by_other_hands(f->path, "DROP TABLE cert_request; DROP INDEX command_in_order; DROP INDEX sim_by_state; DROP INDEX approval_in_order;"
+	by_other_hands(f->path, "DROP TABLE cert_request; DROP INDEX command_in_order; DROP INDEX sim_by_state; DROP INDEX approval_in_order; DROP INDEX node_by_ae_id;"
 		       " ALTER TABLE rotation DROP COLUMN mark; ALTER TABLE rotation DROP COLUMN kept_until; ALTER TABLE rotation DROP COLUMN given_up;"
 		       " DELETE FROM sqlite_sequence WHERE name = 'cert_request'; DELETE FROM schema_version WHERE number >= 15");
 	for (int i = 0; mst_sqlite_migrations[i].number < 15; i++) {

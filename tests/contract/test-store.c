@@ -106,6 +106,8 @@ static void node_rows(void **state)
 	SAME(a, got);
 	assert_int_equal(mst_store_node_find(s, a.cse_id, &got), 0);
 	SAME(a, got);
+	assert_int_equal(mst_store_node_find(s, a.ae_id, &got), 0);
+	SAME(a, got);
 	assert_int_equal(mst_store_node_find(s, "", &got), MST_STORE_NONE);
 	/* a CSE-ID is a CSE's, whatever another is called; where it is none's, that one is found by what it is called */
 	memcpy(c.node_id, a.cse_id, sizeof(c.node_id));
@@ -301,6 +303,15 @@ static void registrations(void **state)
 	assert_int_equal(mst_store_reg_of_node(s, MST_ROLE_MEF, b.node, keep_reg, &ids), 0);
 	assert_int_equal(ids.n, 1);
 	assert_string_equal(ids.id[0], b.reg_id);
+	/* of a client: whoever it registered with */
+	ids = (struct ids){ .n = 0 };
+	assert_int_equal(mst_store_reg_of_client(s, MST_ROLE_MEF, a.client_id, keep_reg, &ids), 0);
+	assert_int_equal(ids.n, 2);
+	ids = (struct ids){ .n = 0 };
+	assert_int_equal(mst_store_reg_of_client(s, MST_ROLE_MAF, a.client_id, keep_reg, &ids), 0);
+	assert_int_equal(ids.n, 1);
+	assert_int_equal(mst_store_reg_of_client(s, MST_ROLE_MAF, "nobody", keep_reg, &ids), 0);
+	assert_int_equal(ids.n, 1);
 }
 
 static void key_registrations(void **state)

@@ -159,7 +159,7 @@ int admin_serve(struct admin *q, const struct mst_exchange *x);
 /* certs.c: the list of our CA, for the engine. */
 int admin_list(struct mst_role_env *env, struct mst_list *l);
 
-/* Node by M2M-Node-ID, CSE-ID or number: 0, MST_STORE_NONE, or a fault. */
+/* Node by M2M-Node-ID, CSE-ID, AE-ID or number: 0, MST_STORE_NONE, or a fault. */
 int admin_find_node(struct admin *q, const char *id, struct mst_node *ret);
 /* Certificates that are revoked and have not ended: how many the list has, and for how many there is no room. `serial` may be NULL. */
 struct admin_revoked { size_t listed, unlisted; bool has /* `serial` is listed */; };
@@ -168,10 +168,19 @@ MST_MUST_CHECK int admin_revoked_count(struct mst_role_env *env, const char *ser
  * a fault. */
 int admin_revoke_row(struct admin *q, struct mst_cert_row *row, int reason, int *ret_rsc, struct mst_diag *d);
 int admin_no_such_node(struct admin *q);
+/*
+ * names.c. May the node have the names that it is to have, beside those that it has (`was`; NULL: it is new)? 0; ADMIN_REFUSED with *ret_rsc and
+ * `d`, which says until when where a name will be free by itself; or a fault.
+ */
+int admin_names_free(struct admin *q, const struct mst_node *n, const struct mst_node *was, int *ret_rsc, struct mst_diag *d);
+/* No other node is called what this one proves: 0 and *ret_free, or a fault. */
+int admin_identity_free(struct admin *q, const struct mst_identity *i, bool *ret_free);
 /* The node with all that belongs to it. */
 int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n);
 /* sims.c: the node's SIM, when it has one, as member "sim"; 0 or a fault. */
 int admin_put_sim(struct admin *q, int64_t node, json_t *j);
+/* What its SIM has bootstrapped with the BSF here; 0 or a fault. */
+int admin_end_gba(struct admin *q, int64_t node);
 /* life.c: what ends by itself, for the engine. */
 int admin_clock(struct mst_role_env *env, struct mst_clocked *c);
 /* What it enrolled with: registrations and keys of the MEF, under the names of `n` (revoke.c). */

@@ -91,7 +91,7 @@ static int add_one(struct admin *q, const char *id, const struct admin_command_i
 	if (!r)
 		r = admin_owns_node(q, &n, &own);
 	if (r || !own) {
-		mst_diag_set(d, 0, "id", "there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number", NULL);
+		mst_diag_set(d, 0, "id", "there is no such node; expected an M2M-Node-ID, a CSE-ID, an AE-ID or a node's number", NULL);
 		*ret_rsc = MST_RSC_NOT_FOUND;
 		return r < 0 ? r : ADMIN_REFUSED;
 	}

@@ -24,7 +24,7 @@ static int no_such(struct admin *q, const char *text)
 
 static int no_node(struct admin *q)
 {
-	return no_such(q, "there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number");
+	return no_such(q, "there is no such node; expected an M2M-Node-ID, a CSE-ID, an AE-ID or a node's number");
 }
 
 static json_t *node_name(struct admin *q, int64_t id)

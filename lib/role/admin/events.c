@@ -147,7 +147,7 @@ static int event_filter(struct admin *q, struct mst_event_filter *f, struct want
 	}
 	r = q->param[EV_NODE][0] ? node_of(q, q->param[EV_NODE], &f->node) : 0;
 	if (r == MST_STORE_NONE)
-		mst_diag_set(d, 0, "node", "there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number", NULL);
+		mst_diag_set(d, 0, "node", "there is no such node; expected an M2M-Node-ID, a CSE-ID, an AE-ID or a node's number", NULL);
 	*ret_ok = !r;
 	return r < 0 ? r : 0;
 }

@@ -4,6 +4,7 @@
 
 #include "role/admin/admin.h"
 #include "role/admin/decide.h"
+#include "role/name.h"
 
 static int uses_key(void *arg, const struct mst_credential *c)
 {
@@ -14,27 +15,156 @@ static int uses_key(void *arg, const struct mst_credential *c)
 }
 
 /* What it has works until `by` and not longer: its keys of the MAF end then, and their end is told. */
-struct shorten { struct admin *q; mst_time by; struct mst_credential k[16]; size_t n; };
+struct shorten { mst_time by; struct mst_credential k[16]; size_t n; };
 
 static int keep_long(void *arg, const struct mst_credential *c)
 {
 	struct shorten *s = arg;
 
-	if (c->state != MST_CRED_REVOKED && c->expires > s->by && s->n < MST_COUNT(s->k))
+	if (c->state != MST_CRED_REVOKED && c->expires > s->by)
 		s->k[s->n++] = *c;
-	return 0;
+	return s->n == MST_COUNT(s->k);
 }
 
 static int end_keys_by(struct admin *q, int64_t node, mst_time by)
 {
-	struct shorten s = { .q = q, .by = by };
-	int r = mst_store_cred_of_node(q->env->store, MST_ROLE_MAF, node, keep_long, &s);
+	struct shorten s;
+	int r;
 
-	for (size_t i = 0; i < s.n && r >= 0; i++) {
-		s.k[i].expires = by;
-		s.k[i].due = s.k[i].due ? by : 0;
-		r = mst_store_cred_put(q->env->store, MST_ROLE_MAF, &s.k[i], false);
+	do {
+		s = (struct shorten){ .by = by };
+		r = mst_store_cred_of_node(q->env->store, MST_ROLE_MAF, node, keep_long, &s);
+		for (size_t i = 0; i < s.n && r >= 0; i++) {
+			s.k[i].expires = by;
+			s.k[i].due = s.k[i].due ? by : 0;
+			r = mst_store_cred_put(q->env->store, MST_ROLE_MAF, &s.k[i], false);
+		}
+	} while (r >= 0 && s.n == MST_COUNT(s.k));
+	return r < 0 ? r : 0;
+}
+
+/* A MAF knew it by name alone while it was in no registry: before it is called something else that becomes the node's own. */
+struct nameless { struct mst_credential k[8]; struct mst_registration r[8]; size_t n; };
+
+static int keep_nameless_cred(void *arg, const struct mst_credential *c)
+{
+	struct nameless *s = arg;
+
+	if (!c->node)
+		s->k[s->n++] = *c;
+	return s->n == MST_COUNT(s->k);
+}
+
+static int keep_nameless_reg(void *arg, const struct mst_registration *r)
+{
+	struct nameless *s = arg;
+
+	if (!r->node)
+		s->r[s->n++] = *r;
+	return s->n == MST_COUNT(s->r);
+}
+
+static int own_creds(struct admin *q, int64_t node, const char *name)
+{
+	struct nameless s;
+	int r;
+
+	do {
+		s.n = 0;
+		r = mst_store_cred_list(q->env->store, MST_ROLE_MAF, name, keep_nameless_cred, &s);
+		for (size_t i = 0; i < s.n && r >= 0; i++) {
+			s.k[i].node = node;
+			r = mst_store_cred_put(q->env->store, MST_ROLE_MAF, &s.k[i], false);
+		}
+	} while (r >= 0 && s.n == MST_COUNT(s.k));
+	return r < 0 ? r : 0;
+}
+
+static int own_regs(struct admin *q, int64_t node, const char *name)
+{
+	struct nameless s;
+	int r;
+
+	do {
+		s.n = 0;
+		r = mst_store_reg_of_client(q->env->store, MST_ROLE_MAF, name, keep_nameless_reg, &s);
+		for (size_t i = 0; i < s.n && r >= 0; i++) {
+			s.r[i].node = node;
+			r = mst_store_reg_put(q->env->store, MST_ROLE_MAF, &s.r[i]);
+		}
+	} while (r >= 0 && s.n == MST_COUNT(s.r));
+	return r < 0 ? r : 0;
+}
+
+static int own_nameless(struct admin *q, const struct mst_node *was)
+{
+	const char *const name[] = { mst_node_id_counts(was, was->node_id) ? was->node_id : "", was->cse_id, was->ae_id };
+	int r = 0;
+
+	for (size_t i = 0; i < MST_COUNT(name) && !r; i++) {
+		if (!name[i][0])
+			continue;
+		r = own_creds(q, was->id, name[i]);
+		if (!r)
+			r = own_regs(q, was->id, name[i]);
 	}
+	return r;
+}
+
+/* So does what it registered there under a name that it has no more, and others may fetch: nobody else can be called that before. */
+struct shorten_regs { const struct mst_node *as; mst_time by; struct mst_registration r[8]; size_t n; };
+struct shorten_keyregs { mst_time by; struct mst_keyreg k[8]; size_t n; };
+
+static int keep_long_reg(void *arg, const struct mst_registration *r)
+{
+	struct shorten_regs *s = arg;
+	const struct mst_node *n = s->as;
+
+	if (r->expires > s->by && strcmp(r->client_id, n->cse_id) && strcmp(r->client_id, n->ae_id) && strcmp(r->client_id, n->node_id))
+		s->r[s->n++] = *r;
+	return s->n == MST_COUNT(s->r);
+}
+
+static int keep_long_keyreg(void *arg, const struct mst_keyreg *k)
+{
+	struct shorten_keyregs *s = arg;
+
+	if (k->expires > s->by)
+		s->k[s->n++] = *k;
+	return s->n == MST_COUNT(s->k);
+}
+
+static int end_keyregs_by(struct admin *q, const char *reg_id, mst_time by)
+{
+	struct shorten_keyregs s;
+	int r;
+
+	do {
+		s = (struct shorten_keyregs){ .by = by };
+		r = mst_store_keyreg_list(q->env->store, MST_ROLE_MAF, reg_id, keep_long_keyreg, &s);
+		for (size_t i = 0; i < s.n && r >= 0; i++) {
+			s.k[i].expires = by;
+			r = mst_store_keyreg_put(q->env->store, MST_ROLE_MAF, &s.k[i], false);
+		}
+	} while (r >= 0 && s.n == MST_COUNT(s.k));
+	return r < 0 ? r : 0;
+}
+
+static int end_regs_by(struct admin *q, const struct mst_node *as, mst_time by)
+{
+	struct shorten_regs s;
+	int r;
+
+	do {
+		s = (struct shorten_regs){ .as = as, .by = by };
+		r = mst_store_reg_of_node(q->env->store, MST_ROLE_MAF, as->id, keep_long_reg, &s);
+		for (size_t i = 0; i < s.n && r >= 0; i++) {
+			s.r[i].expires = by;
+			r = mst_store_reg_put(q->env->store, MST_ROLE_MAF, &s.r[i]);
+			if (r >= 0)
+				r = end_keyregs_by(q, s.r[i].reg_id, by);
+		}
+	} while (r >= 0 && s.n == MST_COUNT(s.r));
 	return r < 0 ? r : 0;
 }
 
@@ -199,8 +329,15 @@ static int apply_move(struct admin *q, const struct mst_node *was, const struct 
 	   certificates then, with which it may have to come to the MEF for the new one */
 	if (!r)
 		r = admin_end_enrolment(q, was);
+	/* what it has bootstrapped is how it would enrol: by that it has the old one's name */
+	if (!r)
+		r = admin_end_gba(q, n->id);
+	if (!r)
+		r = own_nameless(q, was);
 	if (!r)
 		r = end_keys_by(q, n->id, q->env->now + grace);
+	if (!r)
+		r = end_regs_by(q, n, q->env->now + grace);
 	if (!r)
 		r = mst_store_node_update(q->env->store, n);
 	if (r)
@@ -236,17 +373,9 @@ int admin_node_move(struct admin *q)
 	case ADMIN_DONE:
 		break;
 	}
-	if (n.cse_id[0] && strcmp(n.cse_id, was.cse_id)) {
-		struct mst_node other;
-
-		r = mst_store_node_find(q->env->store, n.cse_id, &other);
-		if (r < 0)
-			return r;
-		if (!r && !strcmp(other.cse_id, n.cse_id)) {
-			mst_diag_set(&d, 0, "cseID", "another node has this CSE-ID; each CSE-ID is given once", NULL);
-			return admin_refuse(q, MST_RSC_CONFLICT, &d);
-		}
-	}
+	r = admin_names_free(q, &n, &was, &rsc, &d);
+	if (r)
+		return r < 0 ? r : admin_refuse(q, rsc, &d);
 	r = four_move(q, &was, &n, &sub);
 	if (r > 0)
 		return 0;

@@ -6,76 +6,32 @@
 #include "role/admin/admin.h"
 #include "role/admin/decide.h"
 
-/* Which member is taken already. */
-static int say_taken(struct admin *q, const struct mst_node *n, int *ret_rsc, struct mst_diag *d)
-{
-	struct mst_node other;
-	int r = mst_store_node_find(q->env->store, n->node_id, &other);
-
-	if (r < 0)
-		return r;
-	*ret_rsc = MST_RSC_CONFLICT;
-	if (q->sp[0])   /* whose, is nobody's business */
-		mst_diag_set(d, 0, "nodeID", "this name, or the CSE-ID, is not free; ask the installation's operator", NULL);
-	else if (!r)
-		mst_diag_set(d, 0, "nodeID", "a node with this M2M-Node-ID exists already", NULL);
-	else
-		mst_diag_set(d, 0, "cseID", "another node has this CSE-ID; each CSE-ID is given once", NULL);
-	return ADMIN_REFUSED;
-}
-
-/*
- * An M2M-Node-ID and a name of that kind in a certificate are the same name: of two nodes, by one each, the one's certificate would
- * name both. *ret_at: the identity, in->n when it is the nodeID; NONE: there is none.
- */
-static int node_id_elsewhere(struct admin *q, const struct admin_node_input *in, size_t *ret_at)
-{
-	struct mst_identity row;
-	struct mst_node other;
-	int r;
-
-	for (size_t i = 0; i < in->n; i++) {
-		if (in->identity[i].kind != MST_ID_NODE || !strcmp(in->identity[i].value, in->node.node_id))
-			continue;
-		*ret_at = i;
-		r = mst_store_node_find(q->env->store, in->identity[i].value, &other);
-		if (r != MST_STORE_NONE && (r < 0 || other.id != in->node.id))
-			return r;
-	}
-	*ret_at = in->n;
-	r = mst_store_identity_get(q->env->store, MST_ID_NODE, in->node.node_id, &row);
-	return !r && row.node == in->node.id ? MST_STORE_NONE : r;
-}
-
-static int say_elsewhere(const struct admin_node_input *in, size_t at, int *ret_rsc, struct mst_diag *d)
-{
-	char field[32] = "nodeID";
-
-	if (at < in->n)
-		snprintf(field, sizeof(field), "identities[%zu]", at);
-	mst_diag_set(d, 0, field, "another node is known by this name; a name belongs to one node", NULL);
-	*ret_rsc = MST_RSC_CONFLICT;
-	return ADMIN_REFUSED;
-}
-
 static int apply_new(struct admin *q, struct admin_node_input *in, int *ret_rsc, struct mst_diag *d)
 {
-	size_t at;
-	int r = mst_store_node_insert(q->env->store, &in->node);
+	char field[32];
+	bool is_free = true;
+	int r = admin_names_free(q, &in->node, NULL, ret_rsc, d);
 
-	if (r == MST_STORE_EXISTS)
-		return say_taken(q, &in->node, ret_rsc, d);
+	if (r)
+		return r;
+	r = mst_store_node_insert(q->env->store, &in->node);
+	if (r == MST_STORE_EXISTS) {
+		/* another host has been quicker */
+		r = admin_names_free(q, &in->node, NULL, ret_rsc, d);
+		return r ? r : MST_FAULT_BUG;
+	}
 	for (size_t i = 0; i < in->n && !r; i++) {
 		in->identity[i].node = in->node.id;
-		r = mst_store_identity_put(q->env->store, &in->identity[i]);
-		if (r == MST_STORE_EXISTS)
-			return say_elsewhere(in, i, ret_rsc, d);
-	}
-	if (!r) {
-		r = node_id_elsewhere(q, in, &at);
+		r = admin_identity_free(q, &in->identity[i], &is_free);
 		if (!r)
-			return say_elsewhere(in, at, ret_rsc, d);
-		r = r < 0 ? r : 0;
+			r = is_free ? mst_store_identity_put(q->env->store, &in->identity[i]) : MST_STORE_EXISTS;
+		if (r == MST_STORE_EXISTS) {
+			snprintf(field, sizeof(field), "identities[%zu]", i);
+			mst_diag_set(d, 0, field,
+				     "another node is known by this name; a name belongs to one node", NULL);
+			*ret_rsc = MST_RSC_CONFLICT;
+			return ADMIN_REFUSED;
+		}
 	}
 	if (!r)
 		r = admin_event(q, "node.added", in->node.id, in->node.node_id);
@@ -375,7 +331,7 @@ int admin_find_node(struct admin *q, const char *id, struct mst_node *ret)
 	int r = MST_STORE_NONE, by_number = MST_STORE_NONE;
 
 	/* in the one spelling first: an M2M-Node-ID could be in another one */
-	if (mst_id_normalise(MST_ID_CSE_ABS, mst_view_str(id), canonical))
+	if (mst_id_normalise(MST_ID_CSE_ABS, mst_view_str(id), canonical) || mst_id_normalise(MST_ID_AE_ABS, mst_view_str(id), canonical))
 		r = mst_store_node_find(q->env->store, canonical, ret);
 	if (r == MST_STORE_NONE)
 		r = mst_store_node_find(q->env->store, id, ret);
@@ -396,7 +352,7 @@ int admin_no_such_node(struct admin *q)
 	struct mst_diag d;
 
 	mst_diag_set(&d, 0, "id",
-		     "there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number", NULL);
+		     "there is no such node; expected an M2M-Node-ID, a CSE-ID, an AE-ID or a node's number", NULL);
 	return admin_refuse(q, MST_RSC_NOT_FOUND, &d);
 }
 

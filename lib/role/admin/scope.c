@@ -192,7 +192,7 @@ bool admin_origin_good(const struct admin *q, const struct admin_node_input *in,
 /* For everybody: a name must not be what names another node, whether there is one today or not. */
 static bool node_ids_good(const struct admin_node_input *in, struct mst_diag *d)
 {
-	static const char entity[] = "in the form of a CSE-ID or AE-ID it may be the node's own CSE-ID only; expected one like urn:dev:ops:32473-sensor-1";
+	static const char entity[] = "in the form of a CSE-ID or AE-ID it may be the node's own one only; expected one like urn:dev:ops:32473-sensor-1";
 	const char *id = in->node.node_id;
 	char field[32];
 

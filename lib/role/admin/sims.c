@@ -83,7 +83,7 @@ static int find_node(struct admin *q, const char *name, struct mst_node *ret_nod
 
 	if (r <= 0)
 		return r;
-	return say(MST_RSC_NOT_FOUND, ret_rsc, d, "node", "there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number");
+	return say(MST_RSC_NOT_FOUND, ret_rsc, d, "node", "there is no such node; expected an M2M-Node-ID, a CSE-ID, an AE-ID or a node's number");
 }
 
 static int store_new(struct admin *q, struct admin_sim_input *in, int *ret_rsc, struct mst_diag *d)
@@ -289,6 +289,14 @@ static int end_gba(struct admin *q, const struct mst_sim *s)
 	int64_t n;
 
 	return mst_store_gba_flush(q->env->store, s->impi, &n);
+}
+
+int admin_end_gba(struct admin *q, int64_t node)
+{
+	struct mst_sim s;
+	int r = mst_store_sim_of_node(q->env->store, node, &s);
+
+	return r ? r < 0 ? r : 0 : end_gba(q, &s);
 }
 
 /* bind, unbind */

@@ -330,6 +330,161 @@ static void a_move_within_a_provider(void **state)
 	assert_true(!good(f, "01") && good(f, "02"));
 }
 
+static void give_cred(struct fix *f, const char *key_id, const char *client, int64_t node, mst_time expires)
+{
+	struct mst_credential c = { .purpose = MST_PURPOSE_KM, .key = { { 7 }, 1 }, .node = node, .state = MST_CRED_ACTIVE, .created = NOW - 9, .expires = expires };
+
+	snprintf(c.key_id, sizeof(c.key_id), "%s", key_id);
+	snprintf(c.client_id, sizeof(c.client_id), "%s", client);
+	assert_int_equal(mst_store_cred_put(f->s, MST_ROLE_MAF, &c, true), 0);
+}
+
+static void give_reg(struct fix *f, const char *id, const char *client, int64_t node, mst_time expires)
+{
+	struct mst_registration g = { .node = node, .created = NOW - 9, .expires = expires };
+	struct mst_keyreg k = { .suid = 22, .key = { { 7 }, 1 }, .targets = "//a.example.com/CSE9", .created = NOW - 9, .expires = expires };
+
+	snprintf(g.reg_id, sizeof(g.reg_id), "%s", id);
+	snprintf(g.client_id, sizeof(g.client_id), "%s", client);
+	snprintf(g.admin_fqdn, sizeof(g.admin_fqdn), "%.3s.example.com", id);
+	snprintf(k.rel_key_id, sizeof(k.rel_key_id), "%s", id);
+	snprintf(k.reg_id, sizeof(k.reg_id), "%s", id);
+	snprintf(k.client_id, sizeof(k.client_id), "%s", client);
+	snprintf(k.admin_fqdn, sizeof(k.admin_fqdn), "%s", g.admin_fqdn);
+	assert_int_equal(mst_store_reg_put(f->s, MST_ROLE_MAF, &g), 0);
+	assert_int_equal(mst_store_keyreg_put(f->s, MST_ROLE_MAF, &k, true), 0);
+}
+
+static mst_time reg_ends(struct fix *f, const char *id)
+{
+	struct mst_registration g;
+	struct mst_keyreg k;
+
+	assert_int_equal(mst_store_reg_get(f->s, MST_ROLE_MAF, id, &g), 0);
+	assert_int_equal(mst_store_keyreg_get(f->s, MST_ROLE_MAF, id, &k), 0);
+	assert_true(g.expires == k.expires);
+	return g.expires;
+}
+
+/* What it registered at the MAF under the name that it leaves works as long as its keys by that name; under one that it keeps, on. */
+static void registrations_stay_for_the_grace(void **state)
+{
+	struct fix *f = *state;
+	char id[16];
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(id, sizeof(id), "r%02d", i);
+		give_reg(f, id, "//a.example.com/CSE1", f->node, NOW + 999999);
+	}
+	give_reg(f, "own", "urn:a:1", f->node, NOW + 999999);
+	give_reg(f, "short", "//a.example.com/CSE0", f->node, NOW + 60);
+	give_reg(f, "theirs", "//a.example.com/CSE2", f->other, NOW + 999999);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move",
+	    "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\",\"grace\":3600}", 2000, true);
+	for (int i = 0; i < 40; i++) {
+		snprintf(id, sizeof(id), "r%02d", i);
+		assert_int_equal(reg_ends(f, id), NOW + 3600);
+	}
+	assert_int_equal(reg_ends(f, "own"), NOW + 999999);
+	assert_int_equal(reg_ends(f, "short"), NOW + 60);
+	assert_int_equal(reg_ends(f, "theirs"), NOW + 999999);
+}
+
+/* What a MAF has of it from before the registry knew it has its name alone, which says nothing any more after a move: it becomes its own. */
+static void what_the_maf_has_by_its_name_alone(void **state)
+{
+	struct mst_credential c;
+	struct mst_registration g;
+	struct fix *f = *state;
+	char id[32];
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "%02d@maf.example.com", i);
+		give_cred(f, id, i % 2 ? "//a.example.com/CSE1" : "urn:a:1", 0, NOW + 999999);
+	}
+	give_cred(f, "other@maf.example.com", "//a.example.com/CSE3", 0, NOW + 999999);
+	give_reg(f, "r01", "//a.example.com/CSE1", 0, NOW + 999999);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move",
+	    "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\",\"grace\":3600}", 2000, true);
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "%02d@maf.example.com", i);
+		assert_int_equal(mst_store_cred_get(f->s, MST_ROLE_MAF, id, &c), 0);
+		assert_true(c.node == f->node && c.expires == NOW + 3600);
+	}
+	assert_int_equal(mst_store_cred_get(f->s, MST_ROLE_MAF, "other@maf.example.com", &c), 0);
+	assert_true(!c.node && c.expires == NOW + 999999);
+	assert_int_equal(mst_store_reg_get(f->s, MST_ROLE_MAF, "r01", &g), 0);
+	assert_true(g.node == f->node && g.expires == NOW + 3600);
+}
+
+/* A MAF has everything by the name of its client: one that a node has left is nobody else's before what it has by that is over. */
+static void a_name_is_not_free_before_its_time(void **state)
+{
+	static const char again[] = "{\"nodeID\":\"urn:a:9\",\"cseID\":\"//A.example.com/CSE1\",\"subscription\":\"sub-a\"}";
+	static const char as_ae[] = "{\"nodeID\":\"urn:a:9\",\"aeID\":\"//a.example.com/S1\",\"subscription\":\"sub-a\"}";
+	static const char back[] = "{\"reason\":\"back\",\"subscription\":\"sub-a\",\"cseID\":\"//a.example.com/CSE1\"}";
+	static const char other[] = "{\"reason\":\"x\",\"subscription\":\"sub-a\",\"cseID\":\"//a.example.com/CSE1\"}";
+	struct fix *f = *state;
+
+	f->conf.provider[0] = (struct mst_provider){ "a.example.com", 4711 };
+	give_cred(f, "1@maf.example.com", "//a.example.com/CSE1", f->node, NOW + 999999);
+	give_cred(f, "2@maf.example.com", "//a.example.com/S1", f->node, NOW + 60);
+	give_cred(f, "3@maf.example.com", "//a.example.com/S2", 0, NOW + 60);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move",
+	    "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\",\"grace\":3600}", 2000, true);
+	ask(f, MST_OP_CREATE, "/v1/nodes", again, 4105, false);
+	assert_true(times("\"field\":\"cseID\"") == 1 && times("until 20261120T") == 1 && times("it is urn:a:1") == 1);
+	ask(f, MST_OP_CREATE, "/v1/providers/a.example.com/nodes", again, 4105, false);
+	assert_true(times("until 20261120T") == 1 && times("urn:a:1") == 0);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A2/move", other, 4105, false);
+	assert_true(times("\"field\":\"cseID\"") == 1 && times("until 20261120T") == 1);
+	ask(f, MST_OP_CREATE, "/v1/nodes", as_ae, 4105, false);
+	assert_true(times("\"field\":\"aeID\"") == 1);
+	ask(f, MST_OP_CREATE, "/v1/nodes/import", "{\"rows\":[{\"nodeID\":\"urn:a:9\",\"cseID\":\"//a.example.com/CSE1\"}]}", 2000, false);
+	assert_true(times("\"ok\":false") == 1 && times("until 20261120T") == 1);
+	/* it may have it back itself; and a client of before that the registry did not know may be the one that is added now */
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move", back, 2000, false);
+	ask(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:a:9\",\"aeID\":\"//a.example.com/S2\"}", 2001, false);
+	/* a registration alone holds it as well */
+	f->now = NOW + 60;
+	ask(f, MST_OP_CREATE, "/v1/nodes", as_ae, 2001, false);
+	give_reg(f, "late", "//a.example.com/S1", f->node, NOW + 90);
+	ask(f, MST_OP_CREATE, "/v1/nodes", as_ae, 4105, false);
+	f->now = NOW + 3599;
+	ask(f, MST_OP_CREATE, "/v1/nodes", again, 4105, false);
+	f->now = NOW + 3600;
+	ask(f, MST_OP_CREATE, "/v1/nodes", again, 2001, true);
+}
+
+/* One node each, whatever the name is for it: else a MAF, which has the name alone, would take the one for the other. */
+static void a_name_is_of_one_node(void **state)
+{
+#define ADD(rest, rsc) ask(f, MST_OP_CREATE, "/v1/nodes", "{\"subscription\":\"sub-a\"," rest "}", rsc, false)
+	struct fix *f = *state;
+
+	ask(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:a:7\",\"aeID\":\"//a.example.com/S7\",\"subscription\":\"sub-a\","
+	    "\"identities\":[{\"kind\":\"cse\",\"value\":\"//a.example.com/CSE7\"}]}", 2001, true);
+	ADD("\"nodeID\":\"urn:a:8\",\"aeID\":\"//A.example.com/S7\"", 4105);
+	assert_true(times("\"field\":\"aeID\"") == 1 && times("another node is called this") == 1);
+	ADD("\"nodeID\":\"urn:a:8\",\"cseID\":\"//a.example.com/S7\"", 4105);
+	ADD("\"nodeID\":\"//a.example.com/S7\"", 4000);
+	ADD("\"nodeID\":\"//a.example.com/CSE2\"", 4000);
+	/* what it proves by a certificate it may be called, now or later */
+	ADD("\"nodeID\":\"urn:a:8\",\"cseID\":\"//a.example.com/CSE7\"", 4105);
+	assert_true(times("\"field\":\"cseID\"") == 1 && times("known by this name") == 1);
+	ADD("\"nodeID\":\"urn:a:8\",\"identities\":[{\"kind\":\"ae\",\"value\":\"//a.example.com/S7\"}]", 4105);
+	ADD("\"nodeID\":\"urn:a:8\",\"identities\":[{\"kind\":\"node\",\"value\":\"urn:a:8\"},{\"kind\":\"cse\",\"value\":\"//a.example.com/CSE2\"}]", 4105);
+	assert_true(times("identities[1]") == 1);
+	ADD("\"nodeID\":\"urn:a:8\",\"aeID\":\"//a.example.com/S8\"", 2001);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A2/move",
+	    "{\"reason\":\"x\",\"subscription\":\"sub-a\",\"cseID\":\"//a.example.com/CSE2\",\"aeID\":\"//a.example.com/S7\"}", 4105, false);
+	/* its own is taken by nobody */
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A7/move", "{\"reason\":\"x\",\"subscription\":\"sub-a\",\"cseID\":\"//a.example.com/CSE7\"}", 2000, false);
+	/* and by that it is found, however its realm is written */
+	ask(f, MST_OP_RETRIEVE, "/v1/nodes/%2F%2FA.example.com%2FS7", "", 2000, true);
+	assert_int_equal(times("\"nodeID\":\"urn:a:7\""), 1);
+}
+
 #define FLEET 150                    /* more than a look of the clock ends */
 
 static unsigned open_of_fleet(struct fix *f)
@@ -476,7 +631,9 @@ int main(void)
 	const struct CMUnitTest tests[] = { T(revoked), T(released), T(released_at_once), T(suspended), T(moved),
 		T(certificates_stay_for_the_grace), T(a_second_move_ends_what_was_left),
 		T(a_move_within_a_provider), T(requests_stay_with_their_provider),
-		T(a_subscription_ends), T(a_subscription_expires), T(sessions_end) };
+		T(a_subscription_ends), T(a_subscription_expires), T(sessions_end), T(registrations_stay_for_the_grace),
+		T(what_the_maf_has_by_its_name_alone),
+		T(a_name_is_not_free_before_its_time), T(a_name_is_of_one_node) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("admin: leaving", tests, NULL, NULL);

@@ -189,6 +189,25 @@ static void what_was_bootstrapped_ends(void **state)
 	assert_true(stands("another"));
 }
 
+/* It names the node as it was called with the provider that it leaves; with a grace, too: what a NAF has already works until that is over. */
+static void what_was_bootstrapped_ends_with_a_move(void **state)
+{
+	static const char impi[] = IMSI "@ims.mnc001.mcc001.3gppnetwork.org";
+
+	(void)state;
+	assert_int_equal(post("/v1/subscriptions", "{\"id\":\"sub-2\",\"spFQDN\":\"b.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":"
+			      "\"20271121T000000\"}"), 2001);
+	assert_int_equal(post("/v1/sims", "{\"imsi\":\"" IMSI "\",\"node\":\"urn:n:1\",\"secret\":" SEALED "}"), 2001);
+	bootstrapped("another", 50);
+	bootstrapped(impi, 1);
+	assert_int_equal(post("/v1/nodes/urn%3An%3A1/move", "{\"reason\":\"x\",\"subscription\":\"sub-1\"}"), 2000);
+	assert_int_equal(post("/v1/nodes/urn%3An%3A2/move", "{\"reason\":\"x\",\"subscription\":\"sub-2\"}"), 2000);
+	assert_true(stands(impi));      /* nothing has moved, and another node */
+	assert_int_equal(post("/v1/nodes/urn%3An%3A1/move", "{\"reason\":\"x\",\"subscription\":\"sub-2\",\"grace\":3600}"), 2000);
+	assert_false(stands(impi));
+	assert_true(stands("another"));
+}
+
 /* TUAK is another algorithm in the row, and the same life. */
 static void a_sim_of_tuak(void **state)
 {
@@ -285,7 +304,8 @@ static void a_page_of_rows(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = { T(life_of_a_sim), T(a_sim_of_tuak), T(what_was_bootstrapped_ends), T(refused_and_nothing_left), T(a_page_of_rows) };
+	const struct CMUnitTest tests[] = { T(life_of_a_sim), T(a_sim_of_tuak), T(what_was_bootstrapped_ends), T(what_was_bootstrapped_ends_with_a_move),
+					     T(refused_and_nothing_left), T(a_page_of_rows) };
 
 	return cmocka_run_group_tests_name("admin-sims", tests, NULL, NULL);
 }

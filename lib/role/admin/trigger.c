@@ -18,7 +18,7 @@ static int no_such_node(struct admin *q)
 {
 	struct mst_diag d;
 
-	mst_diag_set(&d, 0, "id", "there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number", NULL);
+	mst_diag_set(&d, 0, "id", "there is no such node; expected an M2M-Node-ID, a CSE-ID, an AE-ID or a node's number", NULL);
 	return admin_refuse(q, MST_RSC_NOT_FOUND, &d);
 }
 

@@ -257,5 +257,6 @@ const char *mst_naf_uid(struct mst_view uss_list, char ret_uid[MST_ID_MAX])
 		if (r > best && mst_view_to_str(ours->id[i], ret_uid, MST_ID_MAX))
 			best = r;
 	}
+	mst_id_enrolee(ret_uid, ret_uid);
 	return best ? NULL : "no usable identifier (CSE-ID, AE-ID, M2M-Node-ID) stands in the USS of GSID 1000001";
 }

@@ -112,6 +112,12 @@ void mst_decide_register(const struct mst_call *c, const struct mst_who *w, cons
 		           "nothing new");
 		return;
 	}
+	if (live && w->has_node && r->reg.node && r->reg.node != w->node.id) {
+		/* renewed it would stay that one's, and take the keys of this one with it when that one arrives (lib/role/admin/names.c) */
+		mst_refuse(v, MST_RSC_CONFLICT, "not now", "another node, which was called so before, has its registration until that ends: end it "
+		           "there, or give this one another name");
+		return;
+	}
 	if (live && conf->quirks.repeat_conflicts) {
 		mst_refuse(v, MST_RSC_ALREADY_REGISTERED, "registered already", NULL);
 		return;

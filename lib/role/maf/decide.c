@@ -186,7 +186,7 @@ bool mst_maf_decide_fetched(const char *key_id, const struct mst_fetch_result *g
 		return false;
 	}
 	MST_STR_SET(c.key_id, key_id);
-	MST_STR_SET(c.client_id, got->enrolee_id);
+	mst_id_enrolee(got->enrolee_id, c.client_id);
 	(void)mst_view_to_str(fqdn, c.via, sizeof(c.via));
 	c.node = owner->has_node ? owner->node.id : 0;
 	c.expires = got->lifetime;

@@ -194,7 +194,10 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(q->identity), id))
 		return unknown(env, q, NULL, "the identity is no key identifier");
 	if (got->end == MST_FETCH_OK) {
-		r = mst_role_client(env, got->enrolee_id, 0, &owner);
+		char enrolee[MST_ID_MAX];
+
+		mst_id_enrolee(got->enrolee_id, enrolee);
+		r = mst_role_client(env, enrolee, 0, &owner);
 		if (r)
 			return r;
 	}

@@ -96,6 +96,31 @@ static bool served(const struct zn_records *r, mst_time now, struct zn_verdict *
 	return false;
 }
 
+static bool called(const struct mst_node *n, struct mst_view name)
+{
+	return mst_id_equal(MST_ID_CSE_ABS, name, mst_view_str(n->cse_id)) || mst_id_equal(MST_ID_AE_ABS, name, mst_view_str(n->ae_id)) ||
+	       mst_view_eq_str(name, n->node_id);
+}
+
+/*
+ * The settings are of the bootstrapping, and say who the subscriber is at a NAF (TS-0003 8.3.2.3). What a node is not called any more may be
+ * another's, or of a provider that it has left: of a SIM of this installation's it is known.
+ */
+static bool named_as_now(const struct zn_records *r, struct zn_verdict *v)
+{
+	for (size_t i = 0; r->has_sim && i < r->guss.n; i++) {
+		const struct mst_uss *u = &r->guss.uss[i];
+
+		for (size_t k = 0; u->gsid == (uint32_t)r->sim.gsid && k < u->n_ids; k++)
+			if (!called(&r->who.node, u->id[k])) {
+				refuse(v, 403, "NAF_NOT_AUTHORIZED", "this subscriber has to bootstrap anew",
+				       "its node is not called any more what it was when it bootstrapped: it has moved, and bootstraps anew (Ub)");
+				return false;
+			}
+	}
+	return true;
+}
+
 /*
  * What the NAF may see of the subscriber's settings: none, no key. The answer always has the ME's key (TS 29.309), so a service
  * that is to have the card's alone is only for a NAF that gets that one with it, and is told which it is to use.
@@ -153,7 +178,7 @@ void zn_decide(const struct zn_call *q, const struct zn_records *r, const struct
 		       r->has_session ? "the session has expired" : "no session has this B-TID");
 		return;
 	}
-	if (!served(r, now, v) || !admit(q, r, &conf->gba, n, v))
+	if (!served(r, now, v) || !named_as_now(r, v) || !admit(q, r, &conf->gba, n, v))
 		return;
 	v->status = 200;
 	v->impi = n && n->impi;

@@ -8,7 +8,7 @@
  * A subscriber must have a USS that lets it in: of the services that the NAF asks for (else of ours), and without nafGroup or
  * with one that this NAF is in. Which of the two keys of GBA_U it is given, that USS says, too (keyChoice).
  * The settings are those of the bootstrapping; but a subscriber whose SIM is of this installation
- * must be one that the HSS would serve now, too.
+ * must be one that the HSS would serve now, too, and its node must still be called what they say.
  */
 #ifndef MST_ROLE_ZN_ZN_H
 #define MST_ROLE_ZN_ZN_H
