@@ -330,8 +330,6 @@ void visit_drop(struct agent *a);
 mst_ms visit_deadline(const struct agent *a);
 void visit_go_on(struct agent *a);                   /* its order came on in a session of its own */
 void visit_tick(struct agent *a);
-/* A session with the MEF ended before anything was answered in it: was it our certificate? */
-void own_session_ended(struct agent *a, enum mst_tls_end why);
 
 /* renew.c: the registrations at MEF and MAF are prolonged before they end, the root key is renewed */
 #define RENEW_RETRY_S 3600           /* a renewal that could not even be triggered is tried again after this */

@@ -467,13 +467,12 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 	struct agent_visit *v = a->visit;
 	char text[MST_DIALOG_DETAIL];
 
-	(void)c;
 	session_detail(text, sizeof(text), why, detail);
 	agent_log(a, AGENT_DEBUG, "visit-ended", "for", job_name[v->job], "why", text, NULL);
 	if (why == MST_TLS_EXPIRED)
 		agent_doubt_time(a);
 	if (!v->answered)
-		own_session_ended(a, why);
+		v->refused = own_session_ended(a, why, mst_client_proven(c));
 	if (v->est_runs || v->job != VISIT_COMMANDS)
 		est_lost(&v->est, text, agent_now());
 	if (a->order)
@@ -488,17 +487,6 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 }
 
 static const struct mst_client_ops visit_ops = { on_open, on_response, on_end };
-
-void own_session_ended(struct agent *a, enum mst_tls_end why)
-{
-	if (session_reason(why) != PROV_NOT_AUTHENTICATED || own_choice(a) != &a->own.slot[OWN_ACTIVE])
-		return;
-	a->own.refused = true;
-	if (a->visit)
-		a->visit->refused = a->cfg.last_resort;
-	agent_log(a, AGENT_WARN, "certificate-refused", "remedy", a->cfg.last_resort ? "the initial certificate is used instead" :
-		  "last_resort = \"no\" forbids the initial certificate; ask the operator", NULL);
-}
 
 /* Where the maker's secret proves both ends, it does here. */
 static int open_session(struct agent *a, const struct enrolee_peer *mef)
@@ -593,7 +581,7 @@ void visit_start(struct agent *a)
 		job = VISIT_PROVE;
 	else if (renewal_due(a))
 		/* one that is over may still be renewed, where the MEF has a window; if not, the next time it is refused */
-		job = a->own.refused && a->cfg.last_resort ? VISIT_ANEW : VISIT_RENEW;
+		job = own_refused(a) && a->cfg.last_resort ? VISIT_ANEW : VISIT_RENEW;
 	else if (a->own.slot[OWN_PENDING].there)
 		return;
 	(void)start(a, job);
