@@ -68,6 +68,7 @@ struct agent {
 	bool failed_once;            /* once: the run has failed; what is left is to tell it */
 	bool only_check;             /* one check of the credential, nothing else */
 	int exit_code;
+	unsigned late;               /* how often in a row the timer was set for what should have been done already: agent_rest() */
 
 	struct mst_crypto *crypto;
 	struct mst_secenv *env;
@@ -197,6 +198,12 @@ enum policy_phase agent_phase(const struct agent *a);
 enum agent_mode agent_mode(const struct agent *a);
 /* Do what is wanted until everything waits; then set the timer. Every callback ends with it. */
 void agent_turn(struct agent *a);
+/*
+ * How long until the timer, when `left` is how long until the next thing is due. What arm() asks for must be what a turn takes; should something
+ * that is past stay all the same, the node does not turn round and round for it, with its battery and a log on flash: it is told once, and
+ * looked at each second.
+ */
+mst_ms agent_rest(struct agent *a, mst_ms left);
 mst_ms agent_now(void);
 mst_time agent_utc(const struct agent *a);           /* best knowledge */
 mst_time agent_utc_or_0(const struct agent *a);      /* 0 while it is only a lower bound */
@@ -322,12 +329,12 @@ json_t *check_ask(struct agent *a);
 json_t *check_verdict(const struct mst_root_cred *c, enum prov_reason r, const char *detail);
 
 /* visit.c: to the MEF, after the enrolment */
-bool visit_due(const struct agent *a);
+bool visit_due(const struct agent *a);               /* what is due can be begun, too */
 void visit_start(struct agent *a);
 void visit_begin(struct agent *a);                   /* after a start, once slots and managed things are loaded */
 void visit_soon(struct agent *a, int64_t seconds);
 void visit_drop(struct agent *a);
-mst_ms visit_deadline(const struct agent *a);
+mst_ms visit_deadline(const struct agent *a);        /* of the one that goes on; else when the next one can begin */
 void visit_go_on(struct agent *a);                   /* its order came on in a session of its own */
 void visit_tick(struct agent *a);
 

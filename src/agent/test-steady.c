@@ -11,8 +11,20 @@
 
 #include "agent/agent.h"
 #include "agent/door.h"
+#include "agent/ub.h"
 
-static const struct mst_secenv_ops no_ops = { .name = "none" };
+static int no_blob(struct mst_secenv *s, const char *name, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d)
+{
+	(void)s;
+	(void)name;
+	(void)out;
+	(void)cap;
+	*ret_n = 0;
+	mst_diag_set(d, 0, "", "the token is away", NULL);
+	return MST_SECENV_NONE;
+}
+
+static const struct mst_secenv_ops no_ops = { .name = "none", .load_blob = no_blob };
 
 /* An agent as far as it is needed here, in service with an MEF, and with a certificate of it. */
 static int set_up(void **state)
@@ -26,8 +38,12 @@ static int set_up(void **state)
 	mst_clock_init(&a->clock, (mst_time)time(NULL) - 86400, (mst_time)time(NULL), agent_now());
 	a->has_active = true;
 	a->active.not_after = (mst_time)time(NULL) + 99999;
+	snprintf(a->active.mef_reg_id, sizeof(a->active.mef_reg_id), "reg-1");
+	a->managed = calloc(1, sizeof(*a->managed));
+	assert_non_null(a->managed);
 	a->own.slot[OWN_ACTIVE].there = true;
-	a->own.slot[OWN_ACTIVE].not_after = (mst_time)time(NULL) + 99999;
+	a->own.renew_at = a->own.slot[OWN_ACTIVE].not_after = MST_TIME_MAX;
+	a->visit_at = agent_now() + 99999;
 	*state = a;
 	return 0;
 }
@@ -105,11 +121,92 @@ static void a_pushed_check_joins_the_one_that_runs(void **state)
 	assert_true(a->check_at > agent_now() - 1000 && a->check_at != 4711);
 }
 
+/* Over plain HTTP anybody can say 503: no longer than the node's own longest wait. */
+static void who_is_not_authenticated_puts_nobody_off_for_a_week(void **state)
+{
+	const struct agent_config c = { .backoff_max = 3600 };
+
+	(void)state;
+	assert_int_equal(ub_later(&c, false, 604800), 3600);
+	assert_int_equal(ub_later(&c, false, 77), 77);
+	assert_int_equal(ub_later(&c, true, 604800), 604800);
+}
+
+static void give_initial_credential(struct agent *a)
+{
+	a->chain_pem = strdup("no certificate");
+	a->chain_n = strlen(a->chain_pem);
+	a->key.n = 1;
+}
+
+/* The token with its key was pulled: the renewal fails before it begins, each time. */
+static void a_renewal_that_cannot_begin_waits(void **state)
+{
+	struct agent *a = *state;
+
+	give_initial_credential(a);
+	a->own.renew_at = agent_utc(a) - 1;
+	assert_true(visit_due(a));
+	assert_in_range(visit_deadline(a), agent_now() - 1000, agent_now());
+	visit_start(a);
+	assert_null(a->visit);
+	assert_false(visit_due(a));
+	assert_in_range(a->own.renew_at - agent_utc(a), 598, 600);
+	assert_true(visit_deadline(a) > agent_now() + 590000);
+}
+
+/* No files of the initial credential any more; or the node is now with an MEF that it visits by enrolling anew (GBA). */
+static void where_no_visit_can_begin_nobody_waits_for_one(void **state)
+{
+	struct agent *a = *state;
+
+	a->own.renew_at = agent_utc(a) - 1;
+	a->managed->n_keys = 1;
+	a->managed->key[0].renew_at = agent_utc(a) - 1;
+	a->visit_at = agent_now() - 1;
+	assert_false(visit_due(a));
+	assert_int_equal(visit_deadline(a), MST_NEVER);
+	give_initial_credential(a);
+	assert_true(visit_deadline(a) <= agent_now());
+	a->active.method = MST_METHOD_GBA;
+	assert_false(visit_due(a));
+	assert_int_equal(visit_deadline(a), MST_NEVER);
+}
+
+/* The proof of a new certificate goes first, when its time has come: a key that is due meanwhile is nothing to wake up for. */
+static void a_key_waits_for_the_proof(void **state)
+{
+	struct agent *a = *state;
+
+	give_initial_credential(a);
+	a->managed->n_keys = 1;
+	a->managed->key[0].renew_at = agent_utc(a) - 1;
+	assert_true(visit_due(a));
+	a->own.slot[OWN_PENDING].there = true;
+	assert_false(visit_due(a));
+	assert_int_equal(visit_deadline(a), a->visit_at);
+}
+
+/* Whatever it is that stays due: the loop does not spin for it. */
+static void what_stays_due_is_looked_at_each_second(void **state)
+{
+	struct agent *a = *state;
+	mst_ms slept = 0;
+
+	for (int i = 0; i < 200; i++)
+		slept += agent_rest(a, i ? 0 : -5);
+	assert_in_range(slept, 90000, 110000);
+	assert_int_equal(agent_rest(a, 30), 30);
+	assert_int_equal(agent_rest(a, 0), 1);       /* something was taken: as before */
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(a_forged_alert_takes_no_certificate_away), T(who_refuses_both_has_taken_nothing), T(a_refusal_holds_for_an_hour),
-					    T(a_pushed_check_joins_the_one_that_runs) };
+					    T(a_pushed_check_joins_the_one_that_runs), T(who_is_not_authenticated_puts_nobody_off_for_a_week),
+					    T(a_renewal_that_cannot_begin_waits), T(where_no_visit_can_begin_nobody_waits_for_one), T(a_key_waits_for_the_proof),
+					    T(what_stays_due_is_looked_at_each_second) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("agent: steady", tests, NULL, NULL);
