@@ -210,7 +210,10 @@ mst_time agent_utc_or_0(const struct agent *a);      /* 0 while it is only a low
 uint32_t agent_random(struct agent *a);
 void agent_learn_time(struct agent *a, mst_time server);
 /* A server's certificate seems to have ended: is it our time that is wrong? */
+/* A server showed a certificate that has ended. It may be anybody's: it changes what the next session is judged by, and nothing that is kept. */
 void agent_doubt_time(struct agent *a);
+/* What the certificate of a session that begins is judged by at least. */
+mst_time agent_floor(struct agent *a);
 void agent_load_clock(struct agent *a);
 void agent_save_clock(struct agent *a);
 /* Where the node is, from now on and after a power cut; NULL: only what the settings say. 0, 1 with `d`, or a fault. */

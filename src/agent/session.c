@@ -12,7 +12,10 @@
 /* TLS judges validity by what we know of the time; 0 while that is nothing but a floor (lesson 15). */
 mst_time session_utc(void *arg)
 {
-	return agent_utc_or_0(arg);
+	struct agent *a = arg;
+
+	mst_clock_judges(&a->clock);
+	return agent_utc_or_0(a);
 }
 
 /* A certificate that a MEF gave proves this node to that one; another MEF is shown the initial one. */
@@ -41,7 +44,7 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, bool coap,
 		.n_anchors = own ? i->n_anchors : a->n_anchors,
 		.now = session_utc,
 		.now_arg = a,
-		.clock_floor = agent_utc(a),
+		.clock_floor = agent_floor(a),
 	};
 
 	if (cert) {
@@ -83,7 +86,7 @@ static struct mst_tls_ctx *tls_for(struct agent *a, const uint8_t *ua)
 	bool digest = card_digest(ua);
 	struct mst_tls_config c = {
 		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .require_ems = true, .allow_psk = !digest,
-		.now = session_utc, .now_arg = a, .clock_floor = agent_utc(a), .psk_suite = digest ? 0 : suite, .cert_suite = digest ? suite : 0,
+		.now = session_utc, .now_arg = a, .clock_floor = agent_floor(a), .psk_suite = digest ? 0 : suite, .cert_suite = digest ? suite : 0,
 		.anchors = a->anchors, .n_anchors = digest ? a->n_anchors : 0,
 	};
 	struct mst_diag d = { 0 };

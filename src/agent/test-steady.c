@@ -24,7 +24,19 @@ static int no_blob(struct mst_secenv *s, const char *name, uint8_t *out, size_t 
 	return MST_SECENV_NONE;
 }
 
-static const struct mst_secenv_ops no_ops = { .name = "none", .load_blob = no_blob };
+static unsigned stored;
+
+static int store_blob(struct mst_secenv *s, const char *name, struct mst_view v, struct mst_diag *d)
+{
+	(void)s;
+	(void)name;
+	(void)v;
+	(void)d;
+	stored++;
+	return 0;
+}
+
+static const struct mst_secenv_ops no_ops = { .name = "none", .load_blob = no_blob, .store_blob = store_blob };
 
 /* An agent as far as it is needed here, in service with an MEF, and with a certificate of it. */
 static int set_up(void **state)
@@ -132,6 +144,23 @@ static void who_is_not_authenticated_puts_nobody_off_for_a_week(void **state)
 	assert_int_equal(ub_later(&c, true, 604800), 604800);
 }
 
+/* An ended certificate may be shown by anybody who has seen it: the next session is judged without what was told, and nothing is forgotten. */
+static void an_ended_certificate_rolls_no_time_back(void **state)
+{
+	mst_time built = (mst_time)time(NULL) - 86400, told = (mst_time)time(NULL) + 200 * 86400;
+	struct agent *a = *state;
+
+	mst_clock_init(&a->clock, built, 0, agent_now());
+	assert_true(mst_clock_told(&a->clock, told, MST_TIME_MAX, agent_now()));
+	stored = 0;
+	agent_doubt_time(a);
+	assert_true(agent_floor(a) < told - 100 * 86400);
+	assert_true(session_utc(a) < told - 100 * 86400);    /* the certificate of that session is judged */
+	assert_true(agent_floor(a) >= told);                 /* the one after it */
+	assert_true(session_utc(a) >= told);
+	assert_true(stored == 0 && mst_clock_kept(&a->clock, agent_now()) >= told);
+}
+
 static void give_initial_credential(struct agent *a)
 {
 	a->chain_pem = strdup("no certificate");
@@ -206,7 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = { T(a_forged_alert_takes_no_certificate_away), T(who_refuses_both_has_taken_nothing), T(a_refusal_holds_for_an_hour),
 					    T(a_pushed_check_joins_the_one_that_runs), T(who_is_not_authenticated_puts_nobody_off_for_a_week),
 					    T(a_renewal_that_cannot_begin_waits), T(where_no_visit_can_begin_nobody_waits_for_one), T(a_key_waits_for_the_proof),
-					    T(what_stays_due_is_looked_at_each_second) };
+					    T(what_stays_due_is_looked_at_each_second), T(an_ended_certificate_rolls_no_time_back) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("agent: steady", tests, NULL, NULL);
