@@ -5,7 +5,6 @@
 
 #include "agent/card.h"
 #include "agent/inside.h"
-#include "agent/lan.h"
 #include "agent/session-digest.h"
 #include "base/text.h"
 
@@ -138,7 +137,6 @@ int session_open_mef(struct agent *a, void *owner, const struct enrolee_peer *at
 
 static struct mst_client_config client_config(struct agent *a, const struct enrolee_peer *at, struct mst_tls_ctx *tls)
 {
-	const char *route = agent_config_route(&a->cfg, at->host, at->port);
 	struct mst_quirks q = agent_config_quirks(&a->cfg);
 
 	return (struct mst_client_config){
@@ -148,7 +146,7 @@ static struct mst_client_config client_config(struct agent *a, const struct enro
 		.host = at->host,
 		.port = at->port,
 		.server_name = at->host,
-		.connect_to = route ? route : lan_route(a, at->host, at->port),
+		.connect_to = agent_config_route(&a->cfg, at->host, at->port),
 		.limits = { .header_octets = 16384, .body_octets = 65536 },
 		.connect_ms = a->cfg.open_timeout * 1000,
 		/* silence over datagrams says something about the key: before the enrolee's own time is over, which says nothing */

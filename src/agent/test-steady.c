@@ -10,7 +10,9 @@
 #include <time.h>
 
 #include "agent/agent.h"
+#include "agent/briefing.h"
 #include "agent/door.h"
+#include "agent/lan.h"
 #include "agent/ub.h"
 
 static int no_blob(struct mst_secenv *s, const char *name, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d)
@@ -229,13 +231,56 @@ static void what_stays_due_is_looked_at_each_second(void **state)
 	assert_int_equal(agent_rest(a, 0), 1);       /* something was taken: as before */
 }
 
+static char dialled[64];
+
+int __wrap_mst_client_new(const struct mst_client_config *cfg, const struct mst_client_ops *ops, void *owner, struct mst_client **ret);
+int __wrap_mst_client_new(const struct mst_client_config *cfg, const struct mst_client_ops *ops, void *owner, struct mst_client **ret)
+{
+	(void)ops;
+	(void)owner;
+	*ret = NULL;
+	snprintf(dialled, sizeof(dialled), "%s", cfg->connect_to ? cfg->connect_to : cfg->host);
+	return MST_FAULT_MEMORY;
+}
+
+/* A liar tells the LAN that the MEF is a briefing node, at an address of his. */
+static void what_the_lan_says_leads_to_briefing_nodes_alone(void **state)
+{
+	static const char name[] = "mef.example.com", lie[] = "192.0.2.66:443";
+	static const struct mst_instruction i = { .method = MST_METHOD_BBN };
+	static const struct brief_session_ops no_brief;
+	static const struct mst_client_ops no_client;
+	struct enrolee_peer mef = { .port = 443 };
+	struct agent *a = *state;
+	struct brief_session s;
+	struct briefing b = { .port = 443 };
+	struct mst_client *c = NULL;
+	struct mst_key key = { .n = 32 };
+	struct mst_diag d = { 0 };
+
+	snprintf(a->lan[0].fqdn, sizeof(a->lan[0].fqdn), "%s", name);
+	snprintf(a->lan[0].address, sizeof(a->lan[0].address), "%s", lie);
+	a->lan[0].port = 443;
+	snprintf(mef.host, sizeof(mef.host), "%s", name);
+	assert_int_equal(session_open_key(a, a, &mef, NULL, &key, "id", &no_client, &c), MST_FAULT_MEMORY);
+	assert_string_equal(dialled, name);
+	assert_int_equal(session_open(a, a, &mef, NULL, NULL, NULL, NULL, &no_client, &c), MST_FAULT_MEMORY);
+	assert_string_equal(dialled, name);
+	/* one that is asked for instructions is dialled there */
+	a->psk.n = 32;
+	snprintf(b.host, sizeof(b.host), "%s", name);
+	assert_int_equal(brief_session_open(a, &i, &b, 1000, 1000, &no_brief, a, &s, &d), MST_FAULT_MEMORY);
+	assert_string_equal(dialled, lie);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(a_forged_alert_takes_no_certificate_away), T(who_refuses_both_has_taken_nothing), T(a_refusal_holds_for_an_hour),
 					    T(a_pushed_check_joins_the_one_that_runs), T(who_is_not_authenticated_puts_nobody_off_for_a_week),
 					    T(a_renewal_that_cannot_begin_waits), T(where_no_visit_can_begin_nobody_waits_for_one), T(a_key_waits_for_the_proof),
-					    T(what_stays_due_is_looked_at_each_second), T(an_ended_certificate_rolls_no_time_back) };
+					    T(what_stays_due_is_looked_at_each_second), T(an_ended_certificate_rolls_no_time_back),
+					    T(what_the_lan_says_leads_to_briefing_nodes_alone) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("agent: steady", tests, NULL, NULL);
