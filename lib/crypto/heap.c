@@ -105,15 +105,22 @@ bool mst_heap_openssl(void)
 	return CRYPTO_set_mem_functions(ossl_malloc, ossl_realloc, ossl_free) == 1;
 }
 
+size_t mst_heap_room(size_t sessions)
+{
+	size_t n = FOR_ALL;
+
+	while (n < FOR_ALL + sessions * FOR_ONE)
+		n *= 2;
+	return n;
+}
+
 bool mst_heap_lock(size_t sessions)
 {
 #ifndef MST_SANITIZED   /* the leak checker follows no pointer from there, and there are no fences between blocks */
-	size_t n = FOR_ALL;
+	size_t n = mst_heap_room(sessions);
 
 	if (locked)
 		return true;
-	while (n < FOR_ALL + sessions * FOR_ONE)
-		n *= 2;
 	errno = ENOMEM;
 	switch (CRYPTO_secure_malloc_init(n, 32)) {
 	case 1:

@@ -23,6 +23,8 @@ bool mst_heap_openssl(void);
  * Under a sanitizer they are ordinary memory, and so they are before.
  */
 bool mst_heap_lock(size_t sessions);
+/* Octets that this takes. */
+size_t mst_heap_room(size_t sessions);
 
 /*
  * Between true and false what this thread takes for OpenSSL is taken from those pages, as long as half of them is free: while it

@@ -415,9 +415,11 @@ static int put_files(int dir, struct mst_crypto *c, struct keeper_files *f, stru
 {
 	uint8_t buf[2 * MST_CERT_MAX];
 	struct mst_writer w = mst_writer_of(buf, sizeof(buf));
-	int r = keeper_kek_make(dir, 1, c, f->kek[0].key, d);
+	int r = c->ops->random(c, f->kek[0].key, KEK_LEN);
 
 	f->kek[0].gen = 1;
+	if (!r)
+		r = keeper_kek_write(dir, 1, f->kek[0].key, d);
 	if (!r)
 		r = f->ca_kind ? put_record(dir, f, d) : keeper_ca_seal(dir, c, &f->kek[0], f, d);
 	mst_pem_put(&w, "CERTIFICATE", (struct mst_view){ f->ca_der, f->n_ca_der });

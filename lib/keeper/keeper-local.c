@@ -522,7 +522,7 @@ int mst_keeper_local_open_with(const char *dir, const struct mst_keeper_device *
 	if (!r)
 		r = keeper_log_open(l, d);
 	for (; !r && l->n_wrap < l->files.n_kek; l->n_wrap++)
-		r = keeper_take_kek(l, &l->files.kek[l->n_wrap], l->n_wrap);
+		r = keeper_kek_ready(l, &l->files.kek[l->n_wrap], &l->wrap[l->n_wrap]);
 	if (r) {
 		local_close(&l->k);
 		return r;

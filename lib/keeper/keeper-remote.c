@@ -420,6 +420,7 @@ static int ask_generations(struct mst_keeper *k, enum keeper_call call, uint32_t
 	struct mst_writer w = mst_writer_of(q, sizeof(q));
 	struct mst_keeper_generations g;
 	struct mst_reader rd;
+	struct mst_view mark;
 	size_t n = 0;
 	int r;
 
@@ -433,8 +434,10 @@ static int ask_generations(struct mst_keeper *k, enum keeper_call call, uint32_t
 	g.now = mst_read_u32(&rd);
 	g.before = mst_read_u32(&rd);
 	g.kind = mst_read_u32(&rd);
+	mark = mst_read(&rd, sizeof(g.mark));
 	if (!mst_read_end(&rd))
 		return MST_FAULT_BUG;
+	memcpy(g.mark, mark.p, sizeof(g.mark));
 	*ret = g;
 	return 0;
 }
@@ -489,7 +492,8 @@ static int remote_rates(struct mst_keeper *k, struct mst_keeper_rates *ret)
 	rd = mst_reader_of((struct mst_view){ b, n });
 	for (size_t i = 0; i < MST_RATE__COUNT; i++) {
 		struct mst_keeper_rate_state *x = &s.of[i];
-		uint32_t *const v[] = { &x->minute, &x->peak, &x->alarms, &x->limited, &x->ago, &x->limit.alarm, &x->limit.most };
+		uint32_t *const v[] = { &x->minute, &x->peak, &x->alarms, &x->limited, &x->ago, &x->limit.alarm, &x->limit.most,
+					&x->spent };
 
 		for (size_t j = 0; j < MST_COUNT(v); j++)
 			*v[j] = mst_read_u32(&rd);

@@ -6,13 +6,22 @@
 
 #include "keeper/local.h"
 
-static const char wrap_label[] = "muster keeper: wrapping 1";
+static const char wrap_label[] = "muster keeper: wrapping 1", mark_label[] = "muster keeper: which key 1";
 
-int keeper_take_kek(struct local *l, const struct keeper_kek *k, size_t at)
+int keeper_kek_ready(struct local *l, const struct keeper_kek *k, struct keeper_kek *ret)
 {
-	l->wrap[at].gen = k->gen;
-	l->wrap[at].kind = k->kind;
-	return keeper_subkey(l->c, k->key, wrap_label, l->wrap[at].key);
+	struct keeper_kek out = { .gen = k->gen, .kind = k->kind };
+	uint8_t mark[KEK_LEN];
+	int r = keeper_subkey(l->c, k->key, wrap_label, out.key);
+
+	if (!r)
+		r = keeper_subkey(l->c, k->key, mark_label, mark);
+	if (!r) {
+		memcpy(out.mark, mark, sizeof(out.mark));
+		*ret = out;
+	}
+	mst_wipe(&out, sizeof(out));
+	return r;
 }
 
 int keeper_generations(struct mst_keeper *k, struct mst_keeper_generations *ret)
@@ -21,6 +30,7 @@ int keeper_generations(struct mst_keeper *k, struct mst_keeper_generations *ret)
 
 	*ret = (struct mst_keeper_generations){ .now = l->wrap[0].gen, .before = l->n_wrap > 1 ? l->wrap[1].gen : 0,
 						.kind = (uint32_t)l->wrap[0].kind };
+	memcpy(ret->mark, l->wrap[0].mark, sizeof(ret->mark));
 	return 0;
 }
 
@@ -34,10 +44,24 @@ static int seal_ca(struct local *l)
 	return r;
 }
 
+/* The key of the next one: of the device, or random. */
+static int next_kek(struct local *l, struct keeper_kek *next)
+{
+	if (!l->in_device)
+		return l->c->ops->random(l->c, next->key, KEK_LEN);
+	next->kind = l->spare.kind;
+	memcpy(next->key, l->spare.key, KEK_LEN);
+	return 0;
+}
+
+/*
+ * What can fail comes first, and is put in place behind that: a number stands for its own key at any time, or what is wrapped under it opens no
+ * more after the next start.
+ */
 int keeper_rotate(struct mst_keeper *k, uint32_t *ret_gen)
 {
 	struct local *l = keeper_of(k);
-	struct keeper_kek next = { .gen = l->wrap[0].gen + 1 };
+	struct keeper_kek next = { .gen = l->wrap[0].gen + 1 }, ready;
 	int r;
 
 	if (l->n_wrap > 1 || next.gen > MST_GENERATION_MAX)
@@ -46,29 +70,24 @@ int keeper_rotate(struct mst_keeper *k, uint32_t *ret_gen)
 		return keeper_refuse(l, MST_KEEPER_AWAY);
 	if (!keeper_allowed(l, KEEPER_ROTATE))
 		return keeper_refuse(l, MST_KEEPER_LEAVE);
-	if (l->in_device) {
-		next.kind = l->spare.kind;
-		memcpy(next.key, l->spare.key, KEK_LEN);
-		r = keeper_kek_take_spare(l->dir, next.gen);
-	} else {
-		r = keeper_kek_make(l->dir, next.gen, l->c, next.key, NULL);
-	}
+	r = next_kek(l, &next);
 	if (!r)
+		r = keeper_kek_ready(l, &next, &ready);
+	if (!r)
+		r = l->in_device ? keeper_kek_take_spare(l->dir, next.gen) : keeper_kek_write(l->dir, next.gen, next.key, NULL);
+	if (!r) {
 		mst_wipe(&l->spare, sizeof(l->spare));
-	if (!r) {
 		l->wrap[1] = l->wrap[0];
-		r = keeper_take_kek(l, &next, 0);
+		l->wrap[0] = ready;
 		l->n_wrap = 2;
-	}
-	/* The rotation has begun. When the power goes before this the next start does it; when it fails, keeper_retire(). */
-	if (!r) {
+		/* The rotation has begun. When the power goes before this the next start does it; when it fails, keeper_retire(). */
 		l->unsealed = next;
 		(void)!seal_ca(l);
+		l->counts.rotated++;
+		*ret_gen = next.gen;
 	}
+	mst_wipe(&ready, sizeof(ready));
 	mst_wipe(&next, sizeof(next));
-	l->counts.rotated += !r;
-	if (!r)
-		*ret_gen = l->wrap[0].gen;
 	return r;
 }
 

@@ -349,6 +349,7 @@ static bool serve_rotation(struct mst_keeper *k, struct mst_reader *r, struct an
 	mst_put_u32(&w, g.now);
 	mst_put_u32(&w, g.before);
 	mst_put_u32(&w, g.kind);
+	mst_put(&w, (struct mst_view){ g.mark, sizeof(g.mark) });
 	a->n = w.n;
 	return true;
 }
@@ -380,7 +381,7 @@ static bool serve_rates(struct mst_keeper *k, struct mst_reader *r, struct answe
 	a->rc = k->ops->rates(k, &s);
 	for (size_t i = 0; !a->rc && i < MST_RATE__COUNT; i++) {
 		const struct mst_keeper_rate_state *x = &s.of[i];
-		const uint32_t v[] = { x->minute, x->peak, x->alarms, x->limited, x->ago, x->limit.alarm, x->limit.most };
+		const uint32_t v[] = { x->minute, x->peak, x->alarms, x->limited, x->ago, x->limit.alarm, x->limit.most, x->spent };
 
 		for (size_t j = 0; j < MST_COUNT(v); j++)
 			mst_put_u32(&w, v[j]);

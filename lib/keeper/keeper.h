@@ -28,7 +28,9 @@ struct mst_wrapped { uint8_t b[MST_WRAPPED_MAX]; uint16_t n; };
 
 /* Generations of the key-encryption key (decision 0027). `before`: the one that is still needed, 0: none. */
 #define MST_GENERATION_MAX 65535u
-struct mst_keeper_generations { uint32_t now, before; uint32_t kind /* of `now`: 0 a file, else enum mst_secenv_kind */; };
+/* Tells one key from another of the same number, which comes again when the keeper's directory was brought back from a backup. It says nothing of the key. */
+#define MST_GENERATION_MARK 16
+struct mst_keeper_generations { uint32_t now, before; uint32_t kind /* of `now`: 0 a file, else enum mst_secenv_kind */; uint8_t mark[MST_GENERATION_MARK] /* of `now` */; };
 /* Which one wrapped it; 0: it is nothing that a keeper wraps. */
 uint32_t mst_wrapped_generation(const struct mst_wrapped *w);
 /* No key, or one of a generation that is there. */
@@ -160,6 +162,7 @@ struct mst_keeper_rates {
 		uint32_t minute, peak;           /* in the last minute; in the busiest since the start */
 		uint32_t alarms, limited;        /* minutes with an alarm, minutes in which something was refused, since the start */
 		uint32_t ago;                    /* seconds since the last of either; MST_RATE_NEVER */
+		uint32_t spent;                  /* seconds for which the minute still counts as full (mst_keeper_local_spent) */
 		struct mst_keeper_limit limit;
 	} of[MST_RATE__COUNT];
 };
@@ -312,6 +315,12 @@ MST_MUST_CHECK int mst_keeper_ca_record(const char *dir, struct mst_ca_record *r
 MST_MUST_CHECK int mst_ca_record_fits(const struct mst_ca_record *r, struct secenv_root *device, struct mst_diag *d);
 /* Count, and limit, from now on. `now`: a clock that never goes back, in milliseconds. */
 void mst_keeper_local_limits(struct mst_keeper *k, const struct mst_keeper_limit limit[MST_RATE__COUNT], mst_ms (*now)(void));
+/*
+ * Behind mst_keeper_local_limits(): another keeper was here a moment ago, and nobody knows how much it gave in its last minute. It counts as if that had been
+ * all: for a minute nothing leaves that has a most, and the first thing of a kind that has an alarm is one. Who can have a keeper end would else
+ * have the whole of it again each time.
+ */
+void mst_keeper_local_spent(struct mst_keeper *k);
 /* From now on these want four eyes: rotate, seal_log anew. Without a yes that was given moments ago it is LEAVE. (Without four eyes seal_log anew
  * wants one person's word all the same.) */
 void mst_keeper_local_four_eyes(struct mst_keeper *k, const struct mst_four_eyes *f);

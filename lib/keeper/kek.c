@@ -232,13 +232,12 @@ int keeper_kek_take_spare(int dir, uint32_t gen)
 
 /* --- made and destroyed --- */
 
-int keeper_kek_make(int dir, uint32_t gen, struct mst_crypto *c, uint8_t ret_key[KEK_LEN], struct mst_diag *d)
+int keeper_kek_write(int dir, uint32_t gen, const uint8_t key[KEK_LEN], struct mst_diag *d)
 {
 	char name[NAME_MAX_OURS];
-	int r = c->ops->random(c, ret_key, KEK_LEN);
 
 	name_of(gen, name);
-	return r ? r : keeper_file_replace(dir, name, 0600, (struct mst_view){ ret_key, KEK_LEN }, d);
+	return keeper_file_replace(dir, name, 0600, (struct mst_view){ key, KEK_LEN }, d);
 }
 
 int keeper_kek_destroy(int dir, const struct keeper_kek *k, struct mst_diag *d)

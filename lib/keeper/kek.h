@@ -13,14 +13,14 @@
 #define KEKS_MAX 2
 #define KEK_IN_FILE 1                   /* MST_SECENV_FILE */
 
-struct keeper_kek { uint32_t gen /* 0: none */; int kind /* 0: a file, else enum mst_secenv_kind */; uint8_t key[KEK_LEN]; };
+struct keeper_kek { uint32_t gen /* 0: none */; int kind /* 0: a file, else enum mst_secenv_kind */; uint8_t key[KEK_LEN], mark[MST_GENERATION_MARK] /* when it wraps */; };
 
 /* A key for one use out of a key-encryption key: HMAC-SHA-256(KEK, label). */
 MST_MUST_CHECK int keeper_subkey(struct mst_crypto *c, const uint8_t kek[KEK_LEN], const char *label, uint8_t out[KEK_LEN]);
 /* All that are there, the newest first. 0, MST_FAULT_CONFIG, MST_FAULT_CORRUPT or another fault, explained. */
 MST_MUST_CHECK int keeper_keks_read(int dir, const struct mst_keeper_device *dev, struct keeper_kek ret[KEKS_MAX], size_t *ret_n, struct mst_diag *d);
-/* A new one, random, on the disk when this returns 0. */
-MST_MUST_CHECK int keeper_kek_make(int dir, uint32_t gen, struct mst_crypto *c, uint8_t ret_key[KEK_LEN], struct mst_diag *d);
+/* A new one, on the disk when this returns 0. */
+MST_MUST_CHECK int keeper_kek_write(int dir, uint32_t gen, const uint8_t key[KEK_LEN], struct mst_diag *d);
 /*
  * The next one, made in the device while it can be reached: the process that keeps keys reaches none later (lib/server/confine.c). What
  * the last start could not give back to it goes, too. gen 1 of `ret`: there is one, else 0.

@@ -35,6 +35,7 @@ struct local {
 	enum keeper_guarded armed;        /* somebody has just said yes to it */
 	mst_ms armed_until;
 	mst_ms (*now)(void);              /* NULL: nothing is counted by the minute */
+	mst_ms spent;                     /* the second since when the minute counts as full; 0: it does not */
 	struct keeper_rate {
 		uint32_t slot[RATE_SLOTS];
 		mst_ms second, alarmed, refused;  /* newest slot; last alarm, last refusal that was told: seconds of `now`, 0 never */
@@ -80,7 +81,8 @@ int keeper_aka_resync(struct mst_keeper *k, const struct mst_authorisation *a, c
 		      const uint8_t rnd[16], const uint8_t auts[14], uint64_t *ret_sqn_ms);
 
 /* keeper-rotate.c */
-MST_MUST_CHECK int keeper_take_kek(struct local *l, const struct keeper_kek *k, size_t at);
+/* What wraps, of a key-encryption key. */
+MST_MUST_CHECK int keeper_kek_ready(struct local *l, const struct keeper_kek *k, struct keeper_kek *ret);
 int keeper_generations(struct mst_keeper *k, struct mst_keeper_generations *ret);
 int keeper_rotate(struct mst_keeper *k, uint32_t *ret_gen);
 int keeper_rewrap(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w);

@@ -37,6 +37,12 @@ static mst_ms advance(struct local *l, struct keeper_rate *r)
 	return r->second;
 }
 
+/* Seconds for which the minute before still counts as full. */
+static uint32_t still_spent(const struct local *l, mst_ms second)
+{
+	return l->spent && second - l->spent < RATE_SLOTS ? (uint32_t)(RATE_SLOTS - (second - l->spent)) : 0;
+}
+
 /* Told once for each minute that it lasts. */
 static void tell(mst_ms *last, mst_ms second, uint32_t *times)
 {
@@ -55,7 +61,7 @@ int keeper_rate_ask(struct local *l, enum mst_keeper_rate what)
 		return 0;
 	r = &l->rate[what];
 	second = advance(l, r);
-	if (!r->s.limit.most || r->s.minute < r->s.limit.most)
+	if (!r->s.limit.most || (r->s.minute < r->s.limit.most && !still_spent(l, second)))
 		return 0;
 	tell(&r->refused, second, &r->s.limited);
 	return keeper_refuse(l, MST_KEEPER_BUSY);
@@ -74,7 +80,7 @@ void keeper_rate_count(struct local *l, enum mst_keeper_rate what)
 	r->s.minute++;
 	if (r->s.minute > r->s.peak)
 		r->s.peak = r->s.minute;
-	if (r->s.limit.alarm && r->s.minute >= r->s.limit.alarm)
+	if (r->s.limit.alarm && (r->s.minute >= r->s.limit.alarm || still_spent(l, second)))
 		tell(&r->alarmed, second, &r->s.alarms);
 }
 
@@ -88,6 +94,7 @@ int keeper_rates(struct mst_keeper *k, struct mst_keeper_rates *ret)
 		mst_ms second = l->now ? advance(l, r) : 0, last = r->alarmed > r->refused ? r->alarmed : r->refused;
 
 		ret->of[i] = r->s;
+		ret->of[i].spent = still_spent(l, second);
 		ret->of[i].ago = last && second - last < MST_RATE_NEVER ? (uint32_t)(second - last) : MST_RATE_NEVER;
 	}
 	return 0;
@@ -100,4 +107,11 @@ void mst_keeper_local_limits(struct mst_keeper *k, const struct mst_keeper_limit
 	for (size_t i = 0; i < MST_RATE__COUNT; i++)
 		l->rate[i].s.limit = limit[i];
 	l->now = now;
+}
+
+void mst_keeper_local_spent(struct mst_keeper *k)
+{
+	struct local *l = keeper_of(k);
+
+	l->spent = l->now ? l->now() / 1000 + 1 : 0;
 }

@@ -136,11 +136,39 @@ static void above_the_most_it_refuses_until_less_has_left(void **state)
 	assert_int_equal(look(MST_RATE_KM).limited, 2);
 }
 
+/* Another keeper has ended: what it gave in its last minute counts as all that may leave, and where nothing is limited nothing is held up. */
+static void whoever_was_before_has_used_it_up(void **state)
+{
+	const struct mst_keeper_limit limit[MST_RATE__COUNT] = { [MST_RATE_KM] = { 5, 2 }, [MST_RATE_KEYREG] = { 5, 0 } };
+
+	(void)state;
+	clock_ms = 7000;
+	mst_keeper_local_limits(k, limit, now);
+	assert_int_equal(look(MST_RATE_KM).spent, 0);
+	mst_keeper_local_spent(k);
+	assert_int_equal(look(MST_RATE_KM).spent, 60);
+	assert_int_equal(release(MST_PURPOSE_KM), MST_KEEPER_BUSY);
+	assert_int_equal(release(MST_PURPOSE_KEYREG), 0);
+	assert_true(look(MST_RATE_KEYREG).alarms == 1 && look(MST_RATE_KEYREG).minute == 1 && look(MST_RATE_KEYREG).peak == 1);
+	clock_ms = 66999;
+	assert_int_equal(look(MST_RATE_KM).spent, 1);
+	assert_int_equal(release(MST_PURPOSE_KM), MST_KEEPER_BUSY);
+	assert_true(look(MST_RATE_KM).limited == 1 && look(MST_RATE_KM).minute == 0);
+	clock_ms = 67000;
+	assert_int_equal(look(MST_RATE_KM).spent, 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(release(MST_PURPOSE_KM), 0);
+	assert_int_equal(release(MST_PURPOSE_KM), MST_KEEPER_BUSY);
+	clock_ms = 300000;
+	assert_int_equal(release(MST_PURPOSE_KEYREG), 0);
+	assert_int_equal(look(MST_RATE_KEYREG).alarms, 1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(nothing_is_counted_before_it_is_limited), T(an_alarm_for_each_minute_that_it_lasts),
-					    T(above_the_most_it_refuses_until_less_has_left) };
+					    T(above_the_most_it_refuses_until_less_has_left), T(whoever_was_before_has_used_it_up) };
 
 	return cmocka_run_group_tests_name("keeper-rates", tests, NULL, NULL);
 }

@@ -520,12 +520,84 @@ static void default_deny(void **state)
 	assert_int_equal(r.releases, 4);        /* and in no other cell */
 }
 
+/* A node of another provider, named by an M2M-Node-ID that names somebody else, as one could be before that was refused. */
+static int64_t named(const char *node_id, const char *cse_id)
+{
+	struct mst_node n = { .state = MST_NODE_KNOWN, .sub_id = "sub-secret" };
+	struct mst_identity i = { .kind = MST_ID_NODE };
+
+	snprintf(n.node_id, sizeof(n.node_id), "%s", node_id);
+	snprintf(n.cse_id, sizeof(n.cse_id), "%s", cse_id);
+	snprintf(i.value, sizeof(i.value), "%s", node_id);
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_node_insert(r.store, &n), 0);
+	i.node = n.id;
+	assert_int_equal(mst_store_identity_put(r.store, &i), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+	return n.id;
+}
+
+static void a_node_id_is_no_cse_id(void **state)
+{
+	struct mst_credential cred;
+	struct mst_event e;
+	char keid[MST_ID_MAX];
+	int64_t bad;
+
+	(void)state;
+	bad = named(RIG_CSE, "//sp2.example.com/CSE0009");
+	named("//sp.example.com/CSE0002", "//sp2.example.com/CSE0002");
+	named("//sp.example.com/CSE0003", "");
+	named("maf.example.com", "");
+	/* a key that the MEF gave of the CSE is the CSE's node's */
+	credential_of(RIG_CSE, 0x24);
+	rig_id(0x24, "mef.example.com", keid);
+	assert_int_equal(mst_store_cred_get(r.store, MST_ROLE_MAF, keid, &cred), 0);
+	assert_int_equal(cred.node, r.node);
+	/* one of a CSE that is no node's here is no node's */
+	credential_of("//sp.example.com/CSE0003", 0x25);
+	rig_id(0x25, "mef.example.com", keid);
+	assert_int_equal(mst_store_cred_get(r.store, MST_ROLE_MAF, keid, &cred), 0);
+	assert_int_equal(cred.node, 0);
+	/* one that was taken for the other node's lets nobody in */
+	rig_id(0x24, "mef.example.com", keid);
+	assert_int_equal(mst_store_cred_get(r.store, MST_ROLE_MAF, keid, &cred), 0);
+	cred.node = bad;
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_cred_put(r.store, MST_ROLE_MAF, &cred, false), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+	rig_peer_psk(&r, keid);
+	assert_int_equal(rig_do(&r, MST_ROLE_MAF, MST_OP_CREATE, "/MAFBase", "/CSE0001", MST_TY_MAF_CLIENT_REG, 0,
+		"{\"sec:mafClientReg\":{\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example.com\"}}"), 4103);
+	assert_true(rig_last_event(&r, &e));
+	assert_non_null(strstr(e.why, "another node's"));
+	/* neither a CSE's keys nor a MAF's are for who is called so */
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+	assert_int_equal(mef_register(RIG_NODE), 2001);
+	a_key(&r, MST_ROLE_MEF, "/MEFBase", 0x22, 21, "maf.example.com");
+	a_key(&r, MST_ROLE_MEF, "/MEFBase", 0x23, 22, "//sp.example.com/CSE0002");
+	r.releases = 0;
+	rig_peer_cert(&r, MST_ID_NODE, "maf.example.com");
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/MEFBase/22222222222222222222222222222222", "maf.example.com", 0, 0, NULL), 4103);
+	rig_peer_cert(&r, MST_ID_NODE, "//sp.example.com/CSE0002");
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/MEFBase/23232323232323232323232323232323", "//sp2.example.com/CSE0002", 0, 0, NULL), 4103);
+	assert_true(rig_last_event(&r, &e));
+	assert_non_null(strstr(e.why, "not on the target list"));
+	/* nor may it say that it is the CSE, whether it is one itself or has no other name */
+	assert_int_equal(mef_register("//sp.example.com/CSE0002"), 4106);
+	rig_peer_cert(&r, MST_ID_NODE, "//sp.example.com/CSE0003");
+	assert_int_equal(mef_register("//sp.example.com/CSE0003"), 4103);
+	assert_true(rig_last_event(&r, &e));
+	assert_non_null(strstr(e.why, "form of a CSE-ID"));
+	assert_int_equal(r.releases, 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
 		T(bytes), T(headers), T(key_in_clear), T(identities), T(identities_that_work), T(a_maker_cannot_name_anothers_node), T(maf_anchor), T(standing),
-		T(handshakes), T(vouching), T(default_deny),
+		T(handshakes), T(vouching), T(default_deny), T(a_node_id_is_no_cse_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,9 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "pkcs11: the token's label" },
 	{ "keeper_key.pin_file", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(keeper_key.pin_file),
 	  .help = "tpm, pkcs11: a file of mode 0600 with the PIN" },
+	{ "keeper_wait", MST_CONF_T_SECONDS, 0, "1h", NULL, RANGE(0, 30 * DAY), AT(keeper_wait),
+	  .help = "postgresql: how long the key-encryption key of before stays when every key is wrapped anew; more than a standby may ever lag behind. "
+		  "muster keeper finish destroys it at once" },
 	{ "ca_key", MST_CONF_T_GROUP, .help = "where the CA's private key is; made there by muster init --ca-key" },
 	{ "ca_key.backend", MST_CONF_T_CHOICE, MST_CONF_FIXED, "file", NULL, AT(ca_key.key.backend), .choices = ca_choices,
 	  .help = "in ca.key, encrypted by the key-encryption key (file), or inside of a TPM 2.0 (tpm) or a token (pkcs11), which signs" },
@@ -117,7 +120,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	RATE(triggers, MST_RATE_TRIGGERS, "1200", "pushed triggers")
 	{ "four_eyes", MST_CONF_T_GROUP, .help = "what waits until a second person has said yes to exactly that (muster approve)" },
 	{ "four_eyes.keeper", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.keeper),
-	  .help = "a new key-encryption key, and giving up keys that nobody can open" },
+	  .help = "a new key-encryption key, giving up keys that nobody can open, and not waiting for a standby (keeper_wait)" },
 	{ "four_eyes.audit", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.audit),
 	  .help = "standing for an audit log that is not the one that was sealed" },
 	{ "four_eyes.certificates", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.certificates),
@@ -169,7 +172,7 @@ const struct mst_conf_item mst_conf_items[] = {
 
 	{ "limits", MST_CONF_T_GROUP, .help = "beyond these a peer is refused early and cheaply" },
 	{ "limits.connections", MST_CONF_T_COUNT, 0, "4096", NULL, RANGE(1, 1000000), AT(limits.connections),
-	  .help = "open connections of one listener process; when all are taken, the address that has most gives way to others; each takes 64 octets of locked memory" },
+	  .help = "open connections of one listener process; when all are taken, the address that has most gives way to others; each takes 64 octets of locked memory; more than that has room for at the start wants a restart" },
 	{ "limits.handshakes", MST_CONF_T_COUNT, MST_CONF_FIXED, "256", NULL, RANGE(1, 100000), AT(limits.handshakes),
 	  .help = "handshakes that run at the same time in one listener process" },
 	{ "limits.requests", MST_CONF_T_COUNT, MST_CONF_FIXED, "1024", NULL, RANGE(1, 100000), AT(limits.requests),

@@ -176,6 +176,7 @@ struct mst_conf {
 	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
 	struct mst_conf_audit audit;
 	struct mst_conf_keeper_key keeper_key;
+	int64_t keeper_wait;
 	struct mst_conf_ca_key ca_key;
 	struct mst_conf_keeper_limits keeper_limits;
 	struct mst_conf_four_eyes four_eyes;

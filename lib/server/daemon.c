@@ -155,6 +155,12 @@ static int alone_on(const char *address, listens *on, struct mst_diag *d)
 	return r;
 }
 
+/* Who asks is told by the kernel; the role decides who may. */
+static mode_t door_mode(const struct mst_conf *c)
+{
+	return c->admin.n_providers || c->four_eyes.n_people ? 0666 : 0600;
+}
+
 /* Every listener of a role gets its own socket on each address (SO_REUSEPORT); a port 0 is chosen once. */
 static int role_sockets(struct supervisor *s, enum mst_role role, listens *on, const char (*list)[MST_CONF_ADDR], size_t n,
 			struct mst_diag *d)
@@ -179,13 +185,13 @@ static int role_sockets(struct supervisor *s, enum mst_role role, listens *on, c
 			if (rc)
 				return rc;
 			c->n_sockets++;
+			s->n_doors += role == MST_ROLE_ADMIN;
 			if (role == MST_ROLE_ADMIN && s->privilege.drop &&
 			    lchown(address + strlen("unix:"), s->privilege.uid, s->privilege.gid)) {
 				mst_diag_set(d, 0, "admin.listen", address, ": ", strerrordesc_np(errno), NULL);
 				return MST_FAULT_IO;
 			}
-			/* who asks is told by the kernel; the role decides who may */
-			if (role == MST_ROLE_ADMIN && (s->conf->admin.n_providers || s->conf->four_eyes.n_people) && chmod(address + strlen("unix:"), 0666)) {
+			if (role == MST_ROLE_ADMIN && chmod(address + strlen("unix:"), door_mode(s->conf))) {
 				mst_diag_set(d, 0, "admin.listen", address, ": ", strerrordesc_np(errno), NULL);
 				return MST_FAULT_IO;
 			}
@@ -197,6 +203,60 @@ static int role_sockets(struct supervisor *s, enum mst_role role, listens *on, c
 			 " %s%s=%s", mst_role_name[role], on == mst_listen_udp ? "-coap" : "", address);
 	}
 	return 0;
+}
+
+/*
+ * A socket belongs to `user`, and so may the directory that it is in: root is wanted to get there, and here may not change what is another's; the owner may,
+ * and is led nowhere by what could lie in its place by now. 0, or an errno.
+ */
+static int set_door(const struct supervisor *s, const char *path, mode_t mode)
+{
+	bool other = s->privilege.drop && !geteuid();
+	int why = 0, fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char name[40];
+	struct stat st;
+
+	if (fd < 0)
+		return errno;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &st) || (other && seteuid(s->privilege.uid)))
+		why = errno;
+	else if (!S_ISSOCK(st.st_mode))
+		why = ENOTSOCK;
+	else if (chmod(name, mode))
+		why = errno;
+	if (other && seteuid(0))
+		abort();                 /* never, with root as the real user; and nothing here works as another */
+	close(fd);
+	return why;
+}
+
+/* All of them, or as they were. */
+static int set_doors(const struct supervisor *s, mode_t was, mode_t is, size_t *ret_i)
+{
+	for (size_t i = 0; i < s->n_doors; i++) {
+		int why = set_door(s, s->conf->admin.listen[i] + strlen("unix:"), is);
+
+		if (!why)
+			continue;
+		*ret_i = i;
+		while (i-- > 0)
+			(void)set_door(s, s->conf->admin.listen[i] + strlen("unix:"), was);
+		return why;
+	}
+	return 0;
+}
+
+int daemon_doors(struct supervisor *s, const struct mst_conf *is, struct mst_diag *d)
+{
+	mode_t was = door_mode(s->conf), now = door_mode(is);
+	size_t i = 0;
+	int why = was == now ? 0 : set_doors(s, was, now, &i);
+
+	if (!why)
+		return 0;
+	mst_diag_set(d, 0, "admin.listen", s->conf->admin.listen[i], " cannot be opened to all users, or closed to them: ", strerrordesc_np(why), NULL);
+	return MST_FAULT_IO;
 }
 
 int daemon_sockets(struct supervisor *s, struct mst_diag *d)

@@ -1,6 +1,7 @@
 /*
  * Alarms of the keeper (keeper_limits): it counts what leaves it by the minute, the engine asks it and tells, each once. The counts
- * are the keeper's own, so an engine that has been taken over can keep silent about them but not make them smaller.
+ * are the keeper's own, so an engine that has been taken over can keep silent about them but not make them smaller: it may have the keeper ended
+ * (decision 0046), and the minute of the next one then counts as full (mst_keeper_local_spent).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,8 +19,9 @@ static int tell(struct engine *e, size_t which, const struct mst_keeper_rate_sta
 	struct mst_event v = { .when = (mst_time)time(NULL), .role = "server", .who = "keeper" };
 
 	snprintf(v.what, sizeof(v.what), "%s", limited ? "keeper.limited" : "keeper.alarm");
-	snprintf(v.why, sizeof(v.why), "%s: %" PRIu32 " in the last minute, %" PRIu32 " in the busiest; keeper_limits.%s%s is %" PRIu32, what_left[which],
-		 s->minute, s->peak, mst_rate_name[which], limited ? "_most" : "", limited ? s->limit.most : s->limit.alarm);
+	snprintf(v.why, sizeof(v.why), "%s: %" PRIu32 " in the last minute, %" PRIu32 " in the busiest; keeper_limits.%s%s is %" PRIu32 "%s", what_left[which],
+		 s->minute, s->peak, mst_rate_name[which], limited ? "_most" : "", limited ? s->limit.most : s->limit.alarm,
+		 s->spent ? "; a keeper has ended, and what it gave counts as all that may leave in a minute" : "");
 	mst_log(&e->u.log, MST_LOG_WARNING, limited ? "the keeper refuses: more than may leave in a minute" : "much leaves the keeper", "what",
 		v.why, NULL);
 	return mst_store_event_append(e->store, &v);
@@ -53,7 +55,7 @@ static int look_at_ca(struct engine *e)
 	return r;
 }
 
-/* What is new; a keeper that was started again begins at none. */
+/* What is new. The counts of a keeper that was started again begin at none (engine.c: attach_keeper), or are noticed here. */
 static uint32_t more(uint32_t now, uint32_t before)
 {
 	return now < before ? now : now - before;

@@ -2,6 +2,9 @@
  * A new generation of the key-encryption key (decision 0027): every key in the store is wrapped anew, some rows at a time between
  * decisions, each piece with its place in one transaction. Both generations open what they have wrapped meanwhile. When a whole
  * pass is through the keeper destroys the one before; what it could not open holds that up, until an operator says otherwise.
+ *
+ * A server of databases may be another one an hour later: a standby that lagged has rows of before then. So with one the generation before stays for keeper_wait,
+ * and then every row is looked at once more, in the database as it is by then; what is found is wrapped anew, and the wait begins anew.
  */
 #include <event2/event.h>
 #include <inttypes.h>
@@ -61,6 +64,7 @@ static int turn(struct engine *e, struct mst_rotation *z, const struct mst_wrapp
 	if (got)
 		return 0;
 	z->changed++;
+	z->kept_until = 0;               /* none was left, and now there is: of a standby that has taken over */
 	got = mst_store_wrapped_put(e->store, (enum mst_wrapped_part)z->part, r->row, &out);
 	return got > 0 ? MST_FAULT_BUG : got;
 }
@@ -95,17 +99,41 @@ static int tell(struct engine *e, const char *what, const char *why)
 	return mst_store_event_append(e->store, &v);
 }
 
+/* A file has no standby. */
+static int64_t wait_of(const struct engine *e)
+{
+	return mst_store_file(e->u.conf->store) ? 0 : e->u.conf->keeper_wait;
+}
+
 /* A pass is through: the event with the rows' state, before the keeper destroys anything. */
 static int tell_end(struct engine *e, const struct mst_rotation *z)
 {
+	int64_t wait = wait_of(e);
 	char why[256];
 
 	if (z->bad)
 		snprintf(why, sizeof(why), "%" PRIi64 " keys could not be opened, the first is %.100s; the generation before stays", z->bad, z->bad_key);
+	else if (wait)
+		snprintf(why, sizeof(why), "generation %" PRIi64 ": %" PRIi64 " keys wrapped anew; the generation before stays for %" PRIi64 " s, for a standby that lags (keeper_wait)",
+			 z->generation, z->changed, wait);
 	else
 		snprintf(why, sizeof(why), "generation %" PRIi64 ": %" PRIi64 " keys wrapped anew; the generation before is not needed any more", z->generation,
 			 z->changed);
 	return tell(e, z->bad ? "keeper.rotation-held" : "keeper.rewrapped", why);
+}
+
+/* A pass is through. What was given up before holds nothing up, however often it is seen. */
+static int pass_through(struct engine *e, struct mst_rotation *z)
+{
+	if (z->bad <= z->given_up) {
+		z->bad = 0;
+		z->bad_key[0] = '\0';
+	}
+	if (!z->bad && z->kept_until)
+		return 0;
+	if (!z->bad)
+		z->kept_until = (mst_time)time(NULL) + wait_of(e);
+	return tell_end(e, z);
 }
 
 /* Said when it is true. A power cut in between leaves it unsaid; that every key was wrapped anew is in the log by then. */
@@ -124,16 +152,16 @@ static int tell_destroyed(struct engine *e, const struct mst_keeper_generations 
 	return r;
 }
 
-static int end(struct engine *e, const struct mst_keeper_generations *g, const struct mst_rotation *z)
+static void tell_held(struct engine *e, const struct mst_rotation *z)
 {
-	int r;
+	mst_log(&e->u.log, MST_LOG_ERROR, "keys could not be wrapped anew; the generation before stays", "first", z->bad_key, "remedy",
+		"muster keeper show; muster keeper finish", NULL);
+}
 
-	if (z->bad) {
-		mst_log(&e->u.log, MST_LOG_ERROR, "keys could not be wrapped anew; the generation before stays", "first", z->bad_key, "remedy",
-			"muster keeper show; muster keeper finish", NULL);
-		return 0;
-	}
-	r = e->keeper->ops->retire(e->keeper, g->before);
+static int end(struct engine *e, const struct mst_keeper_generations *g)
+{
+	int r = e->keeper->ops->retire(e->keeper, g->before);
+
 	if (!r) {
 		mst_log(&e->u.log, MST_LOG_INFO, "a new key-encryption key is in use, the one before is destroyed", NULL);
 		return tell_destroyed(e, g);
@@ -146,14 +174,18 @@ static int end(struct engine *e, const struct mst_keeper_generations *g, const s
 	return MST_FAULT_IO;
 }
 
-/* Where it is; from the beginning for a generation that the store has not seen. */
+/*
+ * Where it is; from the beginning for a key that the store has not seen. What it has seen under the same number may be another one, when the keeper's
+ * directory came back from a backup and the begin of this rotation was not committed: that says nothing about rows.
+ */
 static int where(struct engine *e, const struct mst_keeper_generations *g, struct mst_rotation *z)
 {
 	int r = mst_store_rotation_get(e->store, z);
 
-	if (r < 0 || (!r && z->generation == g->now))
+	if (r < 0 || (!r && mst_rotation_fits(z, g)))
 		return r;
 	*z = (struct mst_rotation){ .generation = g->now, .begun = (mst_time)time(NULL) };
+	memcpy(z->mark, g->mark, sizeof(z->mark));
 	return 0;
 }
 
@@ -228,6 +260,14 @@ static int look_for_dead(struct engine *e, const struct mst_keeper_generations *
 	return e->dead.n || e->dead.foreign ? tell_dead(e) : 0;
 }
 
+/* Of versions that left no mark: the number has to do. */
+static bool may_be(const struct mst_rotation *z, const struct mst_keeper_generations *g)
+{
+	static const uint8_t none[MST_GENERATION_MARK];
+
+	return mst_rotation_fits(z, g) || (z->generation == g->now && !memcmp(z->mark, none, sizeof(none)));
+}
+
 /*
  * With a keeper's directory of before a rotation there is no start beside a daemon that has the new one: what was written here would open
  * nowhere else (decision 0038). Alone it is what a backup gives back, and look_for_dead() counts what is lost.
@@ -247,12 +287,54 @@ int engine_rotate_start(struct engine *e, struct mst_diag *d)
 	if (r >= 0)
 		r = mst_store_alone(e->store, &alone);
 	mst_store_rollback(e->store);
-	if (r || alone || z.generation <= g.now)
+	if (r || alone || z.generation < g.now || may_be(&z, &g))
 		return r;
 	snprintf(text, sizeof(text), "%u", (unsigned)g.now);
-	mst_diag_set(d, 0, "keeper", "its key-encryption key is of generation ", text, ", and another musterd uses the database with a newer one; copy its keeper's "
+	mst_diag_set(d, 0, "keeper", "its key-encryption key is of generation ", text, ", and another musterd uses the database with a newer or another one; copy its keeper's "
 		     "directory to here", NULL);
 	return MST_FAULT_CONFIG;
+}
+
+/* What a rotation waits for, once a pass is through. */
+enum next { NEXT_PIECE, NEXT_NOTHING /* somebody's word, or the time */, NEXT_END };
+
+static enum next next_of(const struct engine *e, const struct mst_rotation *z)
+{
+	if (z->part < MST_WRAPPED__COUNT)
+		return NEXT_PIECE;
+	if (z->bad || (mst_time)time(NULL) < z->kept_until)
+		return NEXT_NOTHING;
+	return !wait_of(e) || (z->kept_until && z->kept_until == e->rotate_looked) ? NEXT_END : NEXT_PIECE;
+}
+
+/* The next piece, in a group; of another pass, when one is through. Where it is is read in there: another daemon may work on it, too. */
+static int go_on(struct engine *e, const struct mst_keeper_generations *g, struct mst_rotation *z)
+{
+	bool over, again;
+	int r = mst_store_begin(e->store);
+
+	if (r)
+		return r;
+	r = where(e, g, z);
+	if (!r && next_of(e, z) == NEXT_PIECE) {
+		if (z->part == MST_WRAPPED__COUNT)
+			z->part = z->after = z->rows = 0;
+		r = take_piece(e, z);
+		over = z->part == MST_WRAPPED__COUNT;
+		again = over && z->kept_until;
+		if (!r && over)
+			r = pass_through(e, z);
+		if (!r)
+			r = mst_store_rotation_put(e->store, z);
+		if (!r)
+			r = mst_store_commit(e->store);
+		if (!r && again)
+			e->rotate_looked = z->kept_until;
+		if (!r)
+			return 0;
+	}
+	mst_store_rollback(e->store);
+	return r > 0 ? MST_FAULT_BUG : r;
 }
 
 /* 0: done for now, 1: there is more, or a fault. */
@@ -260,38 +342,31 @@ static int step(struct engine *e)
 {
 	struct mst_keeper_generations g;
 	struct mst_rotation z;
-	bool over;
 	int r = e->keeper->ops->generations(e->keeper, &g);
 
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
 	e->u.m.v[MST_M_KEEPER_GENERATION] = g.now;
-	if (!g.before)
+	if (!g.before) {
+		e->rotate_looked = 0;
 		return look_for_dead(e, &g);
-	r = where(e, &g, &z);
-	if (r)
-		return r;
-	if (z.part == MST_WRAPPED__COUNT)
-		return z.bad ? 0 : end(e, &g, &z);
-	r = mst_store_begin(e->store);
-	if (r)
-		return r;
-	r = take_piece(e, &z);
-	over = z.part == MST_WRAPPED__COUNT;
-	if (!r)
-		r = mst_store_rotation_put(e->store, &z);
-	if (!r && over)
-		r = tell_end(e, &z);
-	if (!r)
-		r = mst_store_commit(e->store);
-	if (r) {
-		mst_store_rollback(e->store);
-		return r > 0 ? MST_FAULT_BUG : r;
 	}
-	e->u.m.v[MST_M_KEEPER_REWRAPPED] = (uint64_t)z.changed;
-	if (over)
-		return end(e, &g, &z);
-	return 1;
+	r = where(e, &g, &z);
+	if (!r && next_of(e, &z) == NEXT_PIECE) {
+		r = go_on(e, &g, &z);
+		if (!r)
+			e->u.m.v[MST_M_KEEPER_REWRAPPED] = (uint64_t)z.changed;
+		if (!r && z.bad && z.part == MST_WRAPPED__COUNT)
+			tell_held(e, &z);
+	}
+	if (r)
+		return r;
+	switch (next_of(e, &z)) {
+	case NEXT_PIECE: return 1;
+	case NEXT_END: return end(e, &g);
+	case NEXT_NOTHING: break;
+	}
+	return 0;
 }
 
 void engine_rotate(struct engine *e)

@@ -476,6 +476,7 @@ static int attach_keeper(struct engine *e, uint32_t number, int fd)
 	e->call = mst_call_free(e->call);
 	e->call = c;
 	e->keeper_number = number;
+	memset(&e->rates, 0, sizeof(e->rates));      /* its counts begin at none */
 	if (e->own_keeper)
 		mst_keeper_remote_renewed(e->keeper);
 	if (e->keeper)
@@ -591,6 +592,9 @@ static int engine_reload(struct mst_unit *u, struct mst_diag *d)
 	(void)d;
 	e->audit_at = 0;
 	e->seal_at = 0;
+	/* the list of now may be another file, which lacks what the one before had, or was to have */
+	if (u->conf->crl.file[0] && !u->m.v[MST_M_STORE_GONE])
+		(void)!engine_crl_start(e);
 	return take_roles(e);
 }
 

@@ -27,7 +27,7 @@ enum mst_frame_type {
 	MST_FRAME_MATERIAL,         /* certificates, key, anchors, lists of one role */
 	MST_FRAME_CHANNEL,          /* id and key of a sealing channel */
 	MST_FRAME_LINK,             /* a socket to another process, with who is there */
-	MST_FRAME_START,            /* everything was said: open the store, listen, … */
+	MST_FRAME_START,            /* everything was said: open the store, listen, … With any payload: it is not the first process that is this one */
 	MST_FRAME_RELOAD,           /* take over the new CONF and MATERIAL */
 	MST_FRAME_DRAIN,            /* finish what is outstanding, then end */
 	MST_FRAME_HEALTH,           /* to the local listener: ready or not, and the metrics' text */

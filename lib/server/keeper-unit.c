@@ -54,6 +54,7 @@ static int open_keys(struct keeper_unit *k, struct mst_diag *d)
 
 static int keeper_start(struct mst_unit *u, struct mst_diag *d)
 {
+	struct keeper_unit *k = (struct keeper_unit *)(void *)u;
 	const char *which = "";
 	int r = mst_crypto_self_test(u->crypto, &which);
 
@@ -65,8 +66,10 @@ static int keeper_start(struct mst_unit *u, struct mst_diag *d)
 	if (r)
 		return r;
 	/* a TPM's library has its own way with keys on curves, and must find OpenSSL as it is */
-	r = open_keys((struct keeper_unit *)(void *)u, d);
+	r = open_keys(k, d);
 	mst_ec_fast_install();
+	if (!r && u->again)
+		mst_keeper_local_spent(k->keeper);
 	return r;
 }
 

@@ -110,6 +110,7 @@ static void start_one(struct publish *p)
 	snprintf(port, sizeof(port), "%u", at);
 	snprintf(fqdn, sizeof(fqdn), "fqdn=%s", r->fqdn);
 	snprintf(path, sizeof(path), "path=%s", r->base);
+	p->is_old = false;
 	p->since = mst_now_ms();
 	if (pipe2(gate, O_CLOEXEC)) {
 		later(p);
@@ -143,6 +144,10 @@ static void one_ended(struct publish *p, int status)
 	p->pid = 0;
 	if (s->stopping || !s->conf->bbn.publish[0])
 		return;
+	if (p->is_old) {
+		start_one(p);
+		return;
+	}
 	if (mst_now_ms() - p->since > STEADY_MS)
 		p->failures = 0;
 	mst_log(&s->log, p->failures++ ? MST_LOG_DEBUG : MST_LOG_WARNING, "not told on the LAN; tried again", "why",
@@ -160,6 +165,20 @@ bool publish_ended(struct supervisor *s, pid_t pid, int status)
 			return true;
 		}
 	return false;
+}
+
+/* What is told is in its arguments: another one tells what is new. One that waits to be tried again takes that by itself. */
+void publish_reloaded(struct supervisor *s, const struct mst_conf *was)
+{
+	if (!strcmp(was->bbn.fqdn, s->conf->bbn.fqdn) && !strcmp(was->bbn.base, s->conf->bbn.base))
+		return;
+	for (size_t i = 0; i < MST_COUNT(s->publish); i++) {
+		struct publish *p = &s->publish[i];
+
+		p->is_old = p->pid > 0;
+		if (p->is_old)
+			kill(p->pid, SIGTERM);
+	}
 }
 
 void publish_stop(struct supervisor *s)

@@ -111,7 +111,7 @@ static bool wrote(struct supervisor *s)
 	return !e;
 }
 
-/* A directory that the operator is just changing must not stop what runs. */
+/* A directory that the operator is just changing must not stop what runs. Who cannot be told now is told later: reload_second(). */
 static bool taken_over(struct supervisor *s)
 {
 	struct mst_conf_report rep = { .line = supervisor_say_wrong, .arg = s };
@@ -124,7 +124,7 @@ static bool taken_over(struct supervisor *s)
 		struct child *c = &s->child[i];
 
 		if (c->kind == MST_PROC_CONNECTOR || (c->kind == MST_PROC_LISTENER && supervisor_speaks_tls(c->role)))
-			supervisor_tell_reload(c);
+			reload_tell(c);
 	}
 	return true;
 }
@@ -146,6 +146,17 @@ void crl_second(struct supervisor *s)
 		s->crl_written = false;
 		s->crl_again = 0;
 	}
+}
+
+/* The file may be another one, or none; and everybody is told of all lists anyway. */
+void crl_reloaded(struct supervisor *s)
+{
+	if (s->crl && !s->conf->crl.file[0]) {
+		mst_log(&s->log, MST_LOG_WARNING, "a revocation list that could not be written is given up: crl.file names none any more", NULL);
+		crl_free(s);
+	}
+	s->crl_written = false;
+	s->crl_again = 0;
 }
 
 void crl_came(struct supervisor *s, struct mst_view der)

@@ -1,5 +1,4 @@
-/* Between supervisor.c (life of children), supervisor-spawn.c (starting one) and daemon.c (system manners).
- */
+/* Between supervisor.c (life of children), supervisor-spawn.c (starting one), supervisor-reload.c and daemon.c (system manners). */
 #ifndef MST_SERVER_SUPERVISOR_INTERNAL_H
 #define MST_SERVER_SUPERVISOR_INTERNAL_H
 
@@ -31,7 +30,7 @@ struct child {
 	struct event *again;
 	mst_ms since;
 	unsigned failures;
-	bool reload_pending;              /* to be told when it is ready */
+	bool reload_pending;              /* to be told when it is ready; of one that is: could not be told, tried again */
 	unsigned reloads;                 /* told, and not yet taken over */
 	struct mst_metrics m;
 };
@@ -52,6 +51,8 @@ struct supervisor {
 	bool ready, ready_untold, stopping, reloading;
 	char reload_why[256];             /* of a reload that failed, until the engine knows it */
 	int stage, status, pid_fd, store_fd, keeper_fd;
+	size_t n_doors;                   /* so many of admin.listen are ours */
+	int64_t connections;              /* limits.connections for which memory was locked */
 	uint8_t *crl;                     /* a list that is not written yet */
 	size_t n_crl;
 	bool crl_written;                 /* but not taken over */
@@ -66,23 +67,33 @@ struct supervisor {
 		struct event *again;
 		mst_ms since;
 		unsigned failures;        /* in a row; the first is told */
+		bool is_old;              /* it tells what was before a reload, and is ended for that */
 	} publish[2];
 	char endpoints[1024];             /* " mef=127.0.0.1:8443 …" */
 };
 
 /* supervisor.c */
-void supervisor_tell_reload(struct child *c);         /* now, or when it is ready */
 void supervisor_say_wrong(void *arg, const char *text);
+void supervisor_take_log(struct supervisor *s);
+
+/* supervisor-reload.c */
+void reload(struct supervisor *s);                                /* SIGHUP */
+void reload_tell(struct child *c);                                /* now, or when it is ready, or as soon as it can be */
+void reload_second(struct supervisor *s);
+void reload_progress(struct supervisor *s);                       /* somebody is ready, or has taken over */
+void reload_failed(struct child *c, const char *why);
+void reload_tell_why(struct supervisor *s);
 
 /* supervisor-crl.c */
 void crl_came(struct supervisor *s, struct mst_view der);         /* from the engine */
+void crl_reloaded(struct supervisor *s);
 void crl_second(struct supervisor *s);                            /* what did not succeed is tried again */
 void crl_state(const struct mst_conf *c, struct mst_conf_frame *f);
 void crl_free(struct supervisor *s);
 
 /* supervisor-spawn.c */
 int child_spawn(struct child *c);
-int child_tell_conf(struct child *c);                 /* CONF and MATERIAL */
+int child_tell_conf(struct child *c, struct mst_diag *d);         /* CONF and MATERIAL */
 extern const struct mst_link_ops supervisor_control_ops;
 
 /* supervisor-pids.c */
@@ -93,6 +104,7 @@ void pids_second(struct supervisor *s);
 
 /* publish.c: the briefing node on the LAN, by bbn.publish */
 void publish_start(struct supervisor *s);
+void publish_reloaded(struct supervisor *s, const struct mst_conf *was);
 void publish_stop(struct supervisor *s);
 bool publish_ended(struct supervisor *s, pid_t pid, int status);    /* true: it was that one */
 
@@ -103,6 +115,7 @@ int daemon_become_somebody(struct supervisor *s, struct mst_diag *d);
 int daemon_keeper(struct supervisor *s, struct mst_diag *d);       /* `processes = single` */
 bool daemon_confine(struct supervisor *s);                        /* takes calls away that nobody needs whom it begins */
 int daemon_sockets(struct supervisor *s, struct mst_diag *d);     /* listening sockets of every child */
+int daemon_doors(struct supervisor *s, const struct mst_conf *is, struct mst_diag *d);     /* of admin.listen, as open as that says */
 /* Listeners of the others have neither certificate nor key. */
 bool supervisor_speaks_tls(enum mst_role role);
 

@@ -172,17 +172,14 @@ static int spawn_unit(struct child *c)
 	return r;
 }
 
-static int tell_material(struct child *c, enum mst_role role, const struct mst_asker *asker, struct mst_writer *w)
+static int tell_material(struct child *c, enum mst_role role, const struct mst_asker *asker, struct mst_writer *w, struct mst_diag *d)
 {
-	struct mst_diag d = { 0 };
 	int r;
 
 	w->n = 0;
 	w->ok = true;
-	r = c->kind == MST_PROC_DIAMETER ? mst_material_diameter(c->s->conf, w, &d) : mst_material_load(c->s->conf, role, asker, w, &d);
+	r = c->kind == MST_PROC_DIAMETER ? mst_material_diameter(c->s->conf, w, d) : mst_material_load(c->s->conf, role, asker, w, d);
 	if (r) {
-		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why",
-			d.text, NULL);
 		mst_wipe(w->p, w->n);
 		return r;
 	}
@@ -192,26 +189,25 @@ static int tell_material(struct child *c, enum mst_role role, const struct mst_a
 }
 
 /* To the connector what each role that asks has; to a listener what its role has. */
-static int tell_materials(struct child *c, struct mst_writer *w)
+static int tell_materials(struct child *c, struct mst_writer *w, struct mst_diag *d)
 {
 	size_t n;
 	int r = 0;
 
 	if (c->kind == MST_PROC_LISTENER && supervisor_speaks_tls(c->role))
-		return tell_material(c, c->role, NULL, w);
+		return tell_material(c, c->role, NULL, w, d);
 	if (c->kind == MST_PROC_DIAMETER && mst_conf_diameter_tls(c->s->conf))
-		return tell_material(c, MST_ROLE_NONE, NULL, w);
+		return tell_material(c, MST_ROLE_NONE, NULL, w, d);
 	for (size_t i = 0; i < MST_ASKERS && !r && c->kind == MST_PROC_CONNECTOR; i++)
 		if (mst_conf_asker_anchors(c->s->conf, &mst_askers[i], &n))
-			r = tell_material(c, mst_askers[i].role, &mst_askers[i], w);
+			r = tell_material(c, mst_askers[i].role, &mst_askers[i], w, d);
 	return r;
 }
 
-int child_tell_conf(struct child *c)
+int child_tell_conf(struct child *c, struct mst_diag *d)
 {
 	size_t cap = MST_FRAME_CONTROL_MAX - 64;
 	struct mst_conf_frame f = { .text = mst_view_str(c->s->text) };
-	struct mst_diag d = { 0 };
 	uint8_t *b = malloc(cap);
 	struct mst_writer w = mst_writer_of(b, cap);
 	const char *name;
@@ -222,24 +218,24 @@ int child_tell_conf(struct child *c)
 	/* With the directory that relative names are of: behind the sandbox no link is followed any more. */
 	name = strrchr(c->s->conf->file, '/');
 	r = snprintf(f.file, sizeof(f.file), "%s/%s", c->s->conf->dir, name ? name + 1 : c->s->conf->file) < (int)sizeof(f.file) ? 0 : MST_FAULT_CONFIG;
-	r = r ? r : mst_material_maf_anchor(c->s->conf, f.maf_anchor, &d);
+	r = r ? r : mst_material_maf_anchor(c->s->conf, f.maf_anchor, d);
 	if (!r && c->kind == MST_PROC_ENGINE)
-		r = mst_material_makers(c->s->conf, &f.makers, &d);
+		r = mst_material_makers(c->s->conf, &f.makers, d);
 	if (c->kind == MST_PROC_ENGINE)
 		crl_state(c->s->conf, &f);
-	if (r)
-		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why",
-			d.text, NULL);
 	mst_put_conf(&w, &f);
 	r = r ? r : mst_link_send(c->control, MST_FRAME_CONF, 0, mst_written(&w)) ? MST_FAULT_IO : 0;
-	r = r ? r : tell_materials(c, &w);
+	r = r ? r : tell_materials(c, &w, d);
 	mst_wipe(b, w.n);
 	free(b);
 	return r;
 }
 
+/* One without a link is ending: who comes next is joined with all that are there then. */
 static bool up(const struct child *c)
 {
+	if (!c->control)
+		return false;
 	return c->state == CHILD_STARTING || c->state == CHILD_READY || c->state == CHILD_DRAINING;
 }
 
@@ -349,6 +345,7 @@ static int join_all(struct child *c)
 
 int child_spawn(struct child *c)
 {
+	struct mst_diag d = { 0 };
 	int r;
 
 	memset(&c->m, 0, sizeof(c->m));
@@ -359,7 +356,9 @@ int child_spawn(struct child *c)
 		return r;
 	c->since = mst_now_ms();
 	c->state = CHILD_STARTING;
-	r = child_tell_conf(c);
+	r = child_tell_conf(c, &d);
+	if (d.text[0])
+		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why", d.text, NULL);
 	if (!r && c->kind == MST_PROC_LISTENER && c->role == MST_ROLE_NONE)
 		r = pids_tell(c->s, c->control);
 	if (!r && c->channel)
@@ -368,7 +367,8 @@ int child_spawn(struct child *c)
 		if (c->s->child[i].channel && up(&c->s->child[i]))
 			r = tell_channel(&c->s->child[i]);         /* a new keeper knows no old channel key */
 	r = r ? r : join_all(c);
-	if (!r && mst_link_send(c->control, MST_FRAME_START, 0, MST_VIEW_NONE))
+	/* a keeper is to know that another one was there: it may have ended on the word of an engine that wants its allowance twice (keeper_limits) */
+	if (!r && mst_link_send(c->control, MST_FRAME_START, 0, c->kind == MST_PROC_KEEPER && c->number != MST_CHANNEL_KEEPER ? MST_VIEW_LIT("again") : MST_VIEW_NONE))
 		r = MST_FAULT_IO;
 	return r;
 }

@@ -104,6 +104,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 		tell_ready(s);
 	tell_health(arg);
 	crl_second(arg);
+	reload_second(arg);
 	pids_second(arg);
 }
 
@@ -196,56 +197,6 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* "Reloaded" is a promise about every process, so each must have said so. */
-static void reload_progress(struct supervisor *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (s->child[i].reloads || s->child[i].reload_pending)
-			return;
-	if (s->reloading)
-		mst_log(&s->log, MST_LOG_INFO, "reloaded", NULL);
-	s->reloading = false;
-}
-
-static void tell_reload(struct child *c)
-{
-	if (child_tell_conf(c) || mst_link_send(c->control, MST_FRAME_RELOAD, 0, MST_VIEW_NONE))
-		mst_log(&c->s->log, MST_LOG_ERROR, "a process did not take the configuration", "process", c->name, NULL);
-	else
-		c->reloads++;
-}
-
-void supervisor_tell_reload(struct child *c)
-{
-	if (c->state == CHILD_STARTING)
-		c->reload_pending = true;
-	else if (c->state == CHILD_READY)
-		tell_reload(c);
-}
-
-/* The audit log is the engine's; while that is away the last reason waits. */
-static void tell_reload_why(struct supervisor *s)
-{
-	for (size_t i = 0; s->reload_why[0] && i < s->n; i++) {
-		struct child *c = &s->child[i];
-
-		if (c->kind == MST_PROC_ENGINE && c->state == CHILD_READY && c->control &&
-		    !mst_link_send(c->control, MST_FRAME_RELOAD_FAILED, 0, mst_view_str(s->reload_why)))
-			s->reload_why[0] = '\0';
-	}
-}
-
-/* It may have taken over a part: a new process starts from the whole. What files can cause was tried before. */
-static void reload_failed(struct child *c, const char *why)
-{
-	snprintf(c->s->reload_why, sizeof(c->s->reload_why), "%s did not take the new configuration over and begins again with it: %.150s", c->name, why);
-	tell_reload_why(c->s);
-	if (c->pid > 0)
-		kill(c->pid, SIGKILL);
-	else
-		c->reloads--;
-}
-
 static void took_ready(struct child *c)
 {
 	if (c->state == CHILD_READY) {
@@ -257,11 +208,9 @@ static void took_ready(struct child *c)
 	mst_link_phase(c->control, c->state == CHILD_DRAINING ? MST_PHASE_DRAINING : MST_PHASE_RUNNING);
 	if (c->state == CHILD_STARTING)
 		c->state = CHILD_READY;
-	if (c->reload_pending) {
-		c->reload_pending = false;
-		tell_reload(c);
-	}
-	tell_reload_why(c->s);
+	if (c->reload_pending)
+		reload_tell(c);
+	reload_tell_why(c->s);
 	if (ready_now(c->s)) {
 		if (!c->s->ready)
 			say_ready(c->s);
@@ -455,61 +404,10 @@ void supervisor_say_wrong(void *arg, const char *text)
 	mst_log(&s->log, MST_LOG_ERROR, text, NULL);
 }
 
-static void take_log(struct supervisor *s)
+void supervisor_take_log(struct supervisor *s)
 {
 	s->log.json = s->conf->log_format == MST_CONF_LOG_JSON;
 	s->log.level = (enum mst_log_level)s->conf->log_level;
-}
-
-struct refusal { struct supervisor *s; char first[200]; };
-
-static void say_refusal(void *arg, const char *text)
-{
-	struct refusal *f = arg;
-
-	supervisor_say_wrong(f->s, text);
-	if (!f->first[0])
-		snprintf(f->first, sizeof(f->first), "%s", text);
-}
-
-/* To the log, and to the audit log with the first of the reasons. */
-static void not_reloaded(struct supervisor *s, const char *fixed, const char *first)
-{
-	mst_log(&s->log, MST_LOG_ERROR,
-		fixed ? "not reloaded: this setting needs a restart; the old configuration stays"
-		      : "not reloaded; the old configuration stays",
-		"setting", fixed, NULL);
-	snprintf(s->reload_why, sizeof(s->reload_why), "the old configuration stays: %s%s", fixed ? fixed : first,
-		 fixed ? ": needs a restart" : "");
-	tell_reload_why(s);
-}
-
-static void reload(struct supervisor *s)
-{
-	struct refusal why = { .s = s };
-	struct mst_conf_report rep = { .line = say_refusal, .arg = &why };
-	const char *fixed = NULL;
-	struct mst_conf *c = NULL;
-	char *text = NULL;
-
-	if (s->stopping)
-		return;
-	if (mst_conf_load(s->setup->conf_file, &rep, &c, &text) ||
-	    (fixed = mst_conf_needs_restart(s->conf, c)) || mst_check_installation(c, text, s->setup->roles, &rep)) {
-		not_reloaded(s, fixed, why.first);
-		mst_conf_free(c);
-		free(text);
-		return;
-	}
-	mst_conf_free(s->conf);
-	free(s->text);
-	s->conf = c;
-	s->text = text;
-	take_log(s);
-	for (size_t i = 0; i < s->n; i++)
-		supervisor_tell_reload(&s->child[i]);
-	s->reloading = true;
-	reload_progress(s);
 }
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
@@ -596,6 +494,7 @@ static int start(struct supervisor *s)
 	int r = watch(s, &d);
 
 	plan(s);
+	s->connections = s->conf->limits.connections;
 	r = r ? r : mst_privilege_find(s->conf->user, &s->privilege);
 	r = r ? r : daemon_locks(s, &d);
 	r = r ? r : daemon_sockets(s, &d);
@@ -637,7 +536,7 @@ static void finish(struct supervisor *s)
 		if (c->again)
 			event_free(c->again);
 	}
-	for (size_t i = 0; i < s->conf->admin.n_listen && s->pid_fd >= 0; i++)
+	for (size_t i = 0; i < s->n_doors; i++)
 		unlink(s->conf->admin.listen[i] + strlen("unix:"));
 	crl_free(s);
 	if (s->keeper)
@@ -673,7 +572,7 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 	if (!s->base || event_base_priority_init(s->base, 3) || mst_sandbox_limits.apply(NULL) < 0)
 		mst_log(&s->log, MST_LOG_ERROR, "cannot start", "what", "the loop of events, or limits of the process", "why", strerror(errno), NULL);
 	else if (!mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
-		take_log(s);
+		supervisor_take_log(s);
 		s->status = 3;
 		/* keys pass through here when they are checked and given out; with `processes = single` they stay */
 		if (daemon_confine(s) && mst_unit_lock_memory(&s->log, s->conf, s->conf->processes == MST_CONF_SINGLE) &&

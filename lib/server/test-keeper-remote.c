@@ -193,7 +193,7 @@ static int last_seal(struct mst_keeper *k, struct mst_log_seal *ret)
 static int generations(struct mst_keeper *k, struct mst_keeper_generations *ret)
 {
 	(void)k;
-	*ret = (struct mst_keeper_generations){ 2, 1, 3 };
+	*ret = (struct mst_keeper_generations){ 2, 1, 3, { 4, [15] = 5 } };
 	return 0;
 }
 
@@ -224,8 +224,8 @@ static int rates(struct mst_keeper *k, struct mst_keeper_rates *ret)
 
 	(void)k;
 	memset(ret, 0, sizeof(*ret));
-	for (size_t i = 0; i < MST_RATE__COUNT; i++, v += 7)
-		ret->of[i] = (struct mst_keeper_rate_state){ v, v + 1, v + 2, v + 3, i ? v + 4 : MST_RATE_NEVER, { v + 5, v + 6 } };
+	for (size_t i = 0; i < MST_RATE__COUNT; i++, v += 8)
+		ret->of[i] = (struct mst_keeper_rate_state){ v, v + 1, v + 2, v + 3, i ? v + 4 : MST_RATE_NEVER, v + 7, { v + 5, v + 6 } };
 	return seen.rc;
 }
 
@@ -380,7 +380,7 @@ static void ask_rotation(struct mst_keeper *k)
 	uint32_t gen = 0;
 
 	assert_int_equal(k->ops->generations(k, &g), 0);
-	assert_true(g.now == 2 && g.before == 1 && g.kind == 3);
+	assert_true(g.now == 2 && g.before == 1 && g.kind == 3 && g.mark[0] == 4 && g.mark[15] == 5 && !g.mark[1]);
 	assert_int_equal(k->ops->rotate(k, &gen), 0);
 	assert_int_equal(gen, 3);
 	assert_int_equal(k->ops->rewrap(k, &w, MST_PURPOSE_KS, "b-tid", &out), 0);

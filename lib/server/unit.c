@@ -309,7 +309,10 @@ static void on_control(void *owner, struct mst_link *l, const struct mst_frame *
 	case MST_FRAME_MATERIAL: r = take_material(u, f->payload); break;
 	case MST_FRAME_CHANNEL: r = take_channel(u, f->payload); break;
 	case MST_FRAME_LINK: r = take_link(u, f->payload, fd); break;
-	case MST_FRAME_START: start(u); break;
+	case MST_FRAME_START:
+		u->again = f->payload.n != 0;
+		start(u);
+		break;
 	case MST_FRAME_RELOAD: reload(u); break;
 	case MST_FRAME_RELOAD_FAILED:
 		if (u->ops->reload_failed)

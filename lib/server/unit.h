@@ -64,6 +64,7 @@ struct mst_unit {
 	struct mst_metrics m;
 	struct mst_crash crash;
 	bool started, draining, done, own_process;
+	bool again;                        /* another process was this one before, since the daemon was started */
 	int exit_status;
 	/* listener: sockets inherited; admin's first, metrics' last when `metrics_socket` */
 	int socket[MST_UNIT_SOCKETS];

@@ -150,6 +150,7 @@ static int note_generation(struct pg *p)
 	int r = sq_rotation_get(&p->q.base, &z);
 
 	p->q.generation = z.generation;
+	memcpy(p->q.mark[0], z.mark, sizeof(z.mark));
 	p->opened = true;
 	return r < 0 ? r : 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
 #include "store/pg.h"
 
 #define ANSWER_MS 30000         /* longer than any wait of the server's own, below */
@@ -69,17 +70,30 @@ static void ignore(void *arg, const PGresult *r)
 	(void)r;
 }
 
+/* A key that was there when the store was opened, or that we have put there. The marks of versions that had none say nothing. */
+static bool known(const struct pg *p, const char *mark)
+{
+	static const uint8_t none[MST_GENERATION_MARK];
+	uint8_t there[MST_GENERATION_MARK];
+	size_t n = 0;
+
+	if (!memcmp(p->q.mark[0], none, sizeof(none)) || !mst_hex_decode(mst_view_str(mark), there, sizeof(there), &n) || n != sizeof(there))
+		return true;
+	return !memcmp(there, p->q.mark[0], n) || !memcmp(there, p->q.mark[1], n);
+}
+
 /* Who was cut off while another one made a new key would write under a key that is to be destroyed (decision 0038). */
 static int look_who_rotated(struct pg *p)
 {
-	PGresult *r = pq.PQexec(p->c, "SELECT coalesce(max(generation), 0)::text FROM rotation");
+	PGresult *r = pq.PQexec(p->c, "SELECT coalesce(max(generation), 0)::text, coalesce(max(encode(mark, 'hex')), '') FROM rotation");
 	bool good = r && pq.PQresultStatus(r) == PGRES_TUPLES_OK && pq.PQntuples(r) == 1;
 	int64_t there = good ? strtoll(pq.PQgetvalue(r, 0, 0), NULL, 10) : 0;
+	bool other = good && there == p->q.generation && !known(p, pq.PQgetvalue(r, 0, 1));
 
 	pq.PQclear(r);
 	if (!good)
 		return gone(p, pq.PQerrorMessage(p->c));
-	if (there > p->q.generation)
+	if (there > p->q.generation || other)
 		return gone(p, "another musterd made a new key-encryption key meanwhile; copy its keeper's directory to here, and start again");
 	return 0;
 }

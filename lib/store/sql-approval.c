@@ -28,10 +28,12 @@ int sq_approval_get(struct mst_store *s, int64_t id, struct mst_approval *ret)
 
 int sq_approval_list(struct mst_store *s, bool waits, int64_t after, size_t limit, int (*each)(void *, const struct mst_approval *), void *arg)
 {
+	static const char all[] = "SELECT " COLS " FROM approval WHERE id > ?1 ORDER BY id LIMIT ?2";
+	static const char waiting[] = "SELECT " COLS " FROM approval WHERE state = 0 AND id > ?1 ORDER BY id LIMIT ?2";
 	struct mst_approval row;
 	struct sq_iter it;
-	int r = sq_iter_open(&it, sq_of(s), SQ_APPROVAL_LIST, "SELECT " COLS " FROM approval WHERE id > ?1 AND (?2 = 0 OR state = 0) ORDER BY id LIMIT ?3",
-			     SQ_ARGS(SQ_I(after), SQ_I(waits), SQ_I(sq_limit(limit))));
+	int r = sq_iter_open(&it, sq_of(s), waits ? SQ_APPROVAL_WAITING : SQ_APPROVAL_LIST, waits ? waiting : all,
+			     SQ_ARGS(SQ_I(after), SQ_I(sq_limit(limit))));
 
 	while (!r && sq_iter_next(&it, SQ_COLS(cols), &row))
 		r = each(arg, &row);

@@ -65,14 +65,16 @@ int sq_command_trim(struct mst_store *s, int64_t node, size_t keep)
 	return r == MST_STORE_NONE ? 0 : r;
 }
 
+/* Two texts, since one with `?1 = 0 OR node = ?1` is served by no index. */
 int sq_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *),
 		    void *arg)
 {
+	static const char all[] = "SELECT " CMD_COLS " FROM command WHERE id > ?1 ORDER BY id LIMIT ?2";
+	static const char of_node[] = "SELECT " CMD_COLS " FROM command WHERE node = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
+	const struct sq_arg arg_of[] = { SQ_I(after), SQ_I(sq_limit(limit)), SQ_I(node) };
 	struct mst_command row;
 	struct sq_iter it;
-	int r = sq_iter_open(&it, sq_of(s), SQ_COMMAND_LIST,
-			     "SELECT " CMD_COLS " FROM command WHERE id > ?1 AND (?2 = 0 OR node = ?2) ORDER BY id LIMIT ?3",
-			     SQ_ARGS(SQ_I(after), SQ_I(node), SQ_I(sq_limit(limit))));
+	int r = sq_iter_open(&it, sq_of(s), node ? SQ_COMMAND_OF_NODE : SQ_COMMAND_LIST, node ? of_node : all, arg_of, node ? 3 : 2);
 
 	while (!r && sq_iter_next(&it, SQ_COLS(cmd_cols), &row))
 		r = each(arg, &row);

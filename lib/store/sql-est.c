@@ -81,11 +81,13 @@ int sq_certreq_find(struct mst_store *s, int64_t node, const uint8_t csr_sha256[
 int sq_certreq_list(struct mst_store *s, int state, int64_t after, size_t limit, int (*each)(void *, const struct mst_certreq *),
 		    void *arg)
 {
+	static const char all[] = "SELECT " REQ_COLS " FROM cert_request WHERE id > ?1 ORDER BY id LIMIT ?2";
+	static const char in_state[] = "SELECT " REQ_COLS " FROM cert_request WHERE state = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
+	const struct sq_arg arg_of[] = { SQ_I(after), SQ_I(sq_limit(limit)), SQ_I(state) };
+	bool any = state < 0;
 	struct mst_certreq row;
 	struct sq_iter it;
-	int r = sq_iter_open(&it, sq_of(s), SQ_CERTREQ_LIST,
-			     "SELECT " REQ_COLS " FROM cert_request WHERE id > ?1 AND (?2 < 0 OR state = ?2) ORDER BY id LIMIT ?3",
-			     SQ_ARGS(SQ_I(after), SQ_I(state), SQ_I(sq_limit(limit))));
+	int r = sq_iter_open(&it, sq_of(s), any ? SQ_CERTREQ_LIST : SQ_CERTREQ_IN_STATE, any ? all : in_state, arg_of, any ? 2 : 3);
 
 	while (!r && sq_iter_next(&it, SQ_COLS(req_cols), &row))
 		r = each(arg, &row);

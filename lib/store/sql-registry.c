@@ -114,15 +114,22 @@ int sq_node_get(struct mst_store *s, int64_t id, struct mst_node *ret)
 		      SQ_ARGS(SQ_I(id)), SQ_COLS(sq_node_cols), ret);
 }
 
+static int by_node_id(struct mst_store *s, const char *id, struct mst_node *ret)
+{
+	return sq_one(sq_of(s), SQ_NODE_BY_NODE_ID, "SELECT " NODE_COLS " FROM node WHERE node_id = ?1",
+		      SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
+}
+
 int sq_node_find(struct mst_store *s, const char *id, struct mst_node *ret)
 {
-	int r = sq_one(sq_of(s), SQ_NODE_BY_NODE_ID, "SELECT " NODE_COLS " FROM node WHERE node_id = ?1",
-		       SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
+	int r;
 
-	if (r != MST_STORE_NONE)
-		return r;
-	return sq_one(sq_of(s), SQ_NODE_BY_CSE_ID, "SELECT " NODE_COLS " FROM node WHERE cse_id = ?1",
-		      SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
+	/* every CSE-ID in the registry is absolute */
+	if (strncmp(id, "//", 2))
+		return by_node_id(s, id, ret);
+	r = sq_one(sq_of(s), SQ_NODE_BY_CSE_ID, "SELECT " NODE_COLS " FROM node WHERE cse_id = ?1",
+		   SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
+	return r == MST_STORE_NONE ? by_node_id(s, id, ret) : r;
 }
 
 /* The text is put together from constants, so that each combination of filters can use an index. */

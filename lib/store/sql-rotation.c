@@ -43,24 +43,31 @@ int sq_wrapped_put(struct mst_store *s, enum mst_wrapped_part p, int64_t row, co
 
 #define R(t, m) SQ_COL(t, struct mst_rotation, m)
 static const struct sq_col rotation_cols[] = { R(SQ_I64, generation), R(SQ_I64, part), R(SQ_I64, after), R(SQ_I64, rows), R(SQ_I64, changed),
-					       R(SQ_I64, bad), R(SQ_TEXT, bad_key), R(SQ_I64, begun) };
+					       R(SQ_I64, bad), R(SQ_TEXT, bad_key), R(SQ_I64, begun), R(SQ_FIXED, mark),
+					       R(SQ_I64, kept_until), R(SQ_I64, given_up) };
 
 int sq_rotation_put(struct mst_store *s, const struct mst_rotation *r)
 {
 	struct sq *q = sq_of(s);
 
-	/* even when it does not last: what another program put in its place is no greater then */
+	/* even when it does not last: what another program put in its place is no greater then, and what was there may be there again */
 	q->generation = r->generation > q->generation ? r->generation : q->generation;
+	if (memcmp(q->mark[0], r->mark, sizeof(r->mark)) != 0) {
+		memcpy(q->mark[1], q->mark[0], sizeof(r->mark));
+		memcpy(q->mark[0], r->mark, sizeof(r->mark));
+	}
 	return sq_put(q, SQ_ROTATION_PUT,
-		      "INSERT INTO rotation (id, generation, part, after, rows, changed, bad, bad_key, begun) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+		      "INSERT INTO rotation (id, generation, part, after, rows, changed, bad, bad_key, begun, mark, kept_until, given_up)"
+		      " VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
 		      " ON CONFLICT (id) DO UPDATE SET generation = excluded.generation, part = excluded.part, after = excluded.after,"
-		      " rows = excluded.rows, changed = excluded.changed, bad = excluded.bad, bad_key = excluded.bad_key, begun = excluded.begun",
+		      " rows = excluded.rows, changed = excluded.changed, bad = excluded.bad, bad_key = excluded.bad_key, begun = excluded.begun, mark = excluded.mark,"
+		      " kept_until = excluded.kept_until, given_up = excluded.given_up",
 		      NULL, 0, SQ_COLS(rotation_cols), r);
 }
 
 int sq_rotation_get(struct mst_store *s, struct mst_rotation *ret)
 {
-	return sq_one(sq_of(s), SQ_ROTATION_GET, "SELECT generation, part, after, rows, changed, bad, bad_key, begun FROM rotation WHERE id = 1", NULL, 0,
+	return sq_one(sq_of(s), SQ_ROTATION_GET, "SELECT generation, part, after, rows, changed, bad, bad_key, begun, mark, kept_until, given_up FROM rotation WHERE id = 1", NULL, 0,
 		      SQ_COLS(rotation_cols), ret);
 }
 

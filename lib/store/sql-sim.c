@@ -87,10 +87,13 @@ int sq_sim_of_node(struct mst_store *s, int64_t node, struct mst_sim *ret)
 
 int sq_sim_list(struct mst_store *s, const struct mst_sim_filter *f, int (*each)(void *, const struct mst_sim *), void *arg)
 {
-	static const char sql[] = "SELECT " SIM_COLS " FROM sim WHERE id > ?1 AND (?2 < 0 OR state = ?2) ORDER BY id LIMIT ?3";
+	static const char all[] = "SELECT " SIM_COLS " FROM sim WHERE id > ?1 ORDER BY id LIMIT ?2";
+	static const char in_state[] = "SELECT " SIM_COLS " FROM sim WHERE state = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
+	const struct sq_arg arg_of[] = { SQ_I(f->after), SQ_I(sq_limit(f->limit)), SQ_I(f->state) };
+	bool any = f->state < 0;
 	struct sq_iter it;
 	struct mst_sim row;
-	int r = sq_iter_open(&it, sq_of(s), SQ_SIM_LIST, sql, SQ_ARGS(SQ_I(f->after), SQ_I(f->state), SQ_I(sq_limit(f->limit))));
+	int r = sq_iter_open(&it, sq_of(s), any ? SQ_SIM_LIST : SQ_SIM_IN_STATE, any ? all : in_state, arg_of, any ? 2 : 3);
 
 	while (!r && sq_iter_next(&it, SQ_COLS(sim_cols), &row))
 		r = each(arg, &row);

@@ -47,6 +47,7 @@ enum sq_slot {
 	SQ_SIM_BY_MSISDN,
 	SQ_SIM_OF_NODE,
 	SQ_SIM_LIST,
+	SQ_SIM_IN_STATE,
 	SQ_REG_PUT,
 	SQ_REG_GET,
 	SQ_REG_FIND,
@@ -83,6 +84,7 @@ enum sq_slot {
 	SQ_CERTREQ_GET,
 	SQ_CERTREQ_FIND,
 	SQ_CERTREQ_LIST,
+	SQ_CERTREQ_IN_STATE,
 	SQ_CERTREQ_TRIM,
 	SQ_CHALLENGE_PUT,
 	SQ_CHALLENGE_GET,
@@ -92,6 +94,7 @@ enum sq_slot {
 	SQ_COMMAND_NEXT,
 	SQ_COMMAND_ISSUED,
 	SQ_COMMAND_LIST,
+	SQ_COMMAND_OF_NODE,
 	SQ_COMMAND_OPEN,
 	SQ_COMMAND_TRIM,
 	SQ_STEP_AGAIN,
@@ -151,7 +154,7 @@ enum sq_slot {
 	SQ_WRAPPED_SIMS, SQ_WRAPPED_SIM,
 	SQ_WRAPPED_KSS, SQ_WRAPPED_KS,
 	SQ_WRAPPED_AVS, SQ_WRAPPED_AV,
-	SQ_APPROVAL_INSERT, SQ_APPROVAL_UPDATE, SQ_APPROVAL_GET, SQ_APPROVAL_LIST, SQ_APPROVAL_FORGET,
+	SQ_APPROVAL_INSERT, SQ_APPROVAL_UPDATE, SQ_APPROVAL_GET, SQ_APPROVAL_LIST, SQ_APPROVAL_WAITING, SQ_APPROVAL_FORGET,
 	SQ_ROTATION_PUT, SQ_ROTATION_GET,
 	SQ_SEAL_PUT,
 	SQ_SEAL_LIST,
@@ -183,6 +186,7 @@ struct sq {
 	int settle_ms;       /* how long that is looked for */
 	int64_t changes;     /* rows that the last write changed */
 	int64_t generation;  /* of the rotation that was last seen or begun from here */
+	uint8_t mark[2][MST_GENERATION_MARK]; /* of its key, and of the one before */
 	char error[200];
 };
 

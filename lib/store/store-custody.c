@@ -1,5 +1,6 @@
 /* The store's face: seals of the audit log, and wrapped keys wherever they are. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "store/ops.h"
@@ -38,6 +39,11 @@ int mst_store_wrapped_list(struct mst_store *s, enum mst_wrapped_part p, int64_t
 int mst_store_wrapped_put(struct mst_store *s, enum mst_wrapped_part p, int64_t row, const struct mst_wrapped *key)
 {
 	return (unsigned)p < MST_WRAPPED__COUNT ? s->ops->wrapped_put(s, p, row, key) : MST_FAULT_BUG;
+}
+
+bool mst_rotation_fits(const struct mst_rotation *r, const struct mst_keeper_generations *g)
+{
+	return r->generation == g->now && memcmp(r->mark, g->mark, sizeof(r->mark)) == 0;
 }
 
 int mst_store_rotation_put(struct mst_store *s, const struct mst_rotation *r)

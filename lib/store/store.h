@@ -125,6 +125,7 @@ int mst_store_node_update(struct mst_store *s, const struct mst_node *r);
  * is stays as stored, whatever *r says. */
 int mst_store_node_touch(struct mst_store *s, const struct mst_node *r);
 int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
+/* By what the identifier is: "//…" is a CSE-ID, and an M2M-Node-ID only where no node has it as that. */
 int mst_store_node_find(struct mst_store *s, const char *node_or_cse_id, struct mst_node *ret);
 struct mst_node_filter { int state /* -1 any */; const char *sub_id, *maker; int64_t after; size_t limit; const char *sp_fqdn /* NULL, "": any */; };
 int mst_store_node_list(struct mst_store *s, const struct mst_node_filter *f, int (*each)(void *, const struct mst_node *), void *arg);
@@ -531,8 +532,11 @@ struct mst_event {
 	uint8_t hash[MST_SHA256_LEN];
 };
 int mst_store_event_append(struct mst_store *s, struct mst_event *e);      /* sets seq, hash */
-/* NULL, "" and 0 in a filter mean any. Ascending by seq, those after `after`. */
-struct mst_event_filter { uint64_t after; int64_t node; const char *attempt, *what_prefix, *role; mst_time since; size_t limit; };
+/*
+ * NULL, "" and 0 in a filter mean any. Ascending by seq, those after `after`. By what no index serves nothing is picked out here: a log of
+ * millions would be walked in one go.
+ */
+struct mst_event_filter { uint64_t after; int64_t node; const char *attempt; size_t limit; };
 int mst_store_event_list(struct mst_store *s, const struct mst_event_filter *f, int (*each)(void *, const struct mst_event *), void *arg);
 int mst_store_event_last(struct mst_store *s, uint64_t *ret_seq);          /* number of the newest, 0 = none */
 /* Number and hash of the newest. */
@@ -625,8 +629,17 @@ MST_MUST_CHECK int mst_store_wrapped_put(struct mst_store *s, enum mst_wrapped_p
  * the row's role here (KEYREG, AV: the BSF); "" when that is not played here: FORGED then. AV: MST_STORE_NONE for one that nobody can answer any more.
  */
 MST_MUST_CHECK int mst_wrapped_anew(struct mst_keeper *k, enum mst_wrapped_part p, const struct mst_wrapped_row *r, const char *fqdn, struct mst_wrapped *ret_w);
-/* How far the wrapping anew is: everything before `after` of `part` (MST_WRAPPED__COUNT: the end) has that generation. */
-struct mst_rotation { int64_t generation, part, after, rows, changed, bad /* that nobody can open */; char bad_key[MST_ID_MAX]; mst_time begun; };
+/* How far the wrapping anew is: everything before `after` of `part` (MST_WRAPPED__COUNT: the end) has that generation, of the key with that mark. */
+struct mst_rotation {
+	int64_t generation, part, after, rows, changed, bad /* that nobody can open */;
+	char bad_key[MST_ID_MAX];
+	mst_time begun;
+	uint8_t mark[MST_GENERATION_MARK];
+	mst_time kept_until;              /* the one before stays until then; 0: not every key is wrapped anew yet */
+	int64_t given_up;                 /* of `bad`, by an operator */
+};
+/* It is a rotation to this very key: else its place says nothing. */
+bool mst_rotation_fits(const struct mst_rotation *r, const struct mst_keeper_generations *g);
 MST_MUST_CHECK int mst_store_rotation_put(struct mst_store *s, const struct mst_rotation *r);
 MST_MUST_CHECK int mst_store_rotation_get(struct mst_store *s, struct mst_rotation *ret);       /* NONE: there never was one */
 /*

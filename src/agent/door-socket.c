@@ -76,7 +76,7 @@ static int refuse(struct agent *a, const char *where, int fd)
 
 	if (fd >= 0)
 		close(fd);
-	return door_lacks(a, where, strerror(code)) ? 0 : MST_FAULT_CONFIG;
+	return door_lacks(a, "address", where, strerror(code)) ? 0 : MST_FAULT_CONFIG;
 }
 
 static int open_udp(struct door_sockets *s, const char *text)
@@ -97,6 +97,24 @@ static int open_udp(struct door_sockets *s, const char *text)
 	return watch(s, fd);
 }
 
+/* Only a socket is replaced, and only one that nobody answers on: the lock is that of `run`, and this may lie anywhere. false: errno. */
+static bool make_room(const struct sockaddr_un *un)
+{
+	struct stat st;
+	int fd, why;
+
+	if (lstat(un->sun_path, &st))
+		return errno == ENOENT;
+	fd = S_ISSOCK(st.st_mode) ? socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) : -1;
+	why = fd < 0 || !connect(fd, (const struct sockaddr *)un, sizeof(*un)) ? EADDRINUSE : errno;
+	if (fd >= 0)
+		close(fd);
+	if (why == ECONNREFUSED)
+		return !unlink(un->sun_path);
+	errno = why;
+	return false;
+}
+
 /* Open to every local user: what comes in has to prove itself. */
 static int open_local(struct door_sockets *s, const char *path)
 {
@@ -109,7 +127,8 @@ static int open_local(struct door_sockets *s, const char *path)
 		return refuse(s->agent, path, -1);
 	}
 	memcpy(un.sun_path, path, strlen(path) + 1);
-	unlink(path);                            /* ours, as the lock is */
+	if (!make_room(&un))
+		return refuse(s->agent, path, -1);
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	old = umask(0111);
 	r = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&un, sizeof(un));

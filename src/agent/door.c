@@ -87,9 +87,9 @@ static int load_kept(struct agent *a)
 	return 0;
 }
 
-bool door_lacks(struct agent *a, const char *what, const char *why)
+bool door_lacks(struct agent *a, const char *setting, const char *what, const char *why)
 {
-	agent_log(a, a->has_active ? AGENT_WARN : AGENT_ERROR, "door", "of", what, "why", why, "then", a->has_active ?
+	agent_log(a, a->has_active ? AGENT_WARN : AGENT_ERROR, "door", setting, what, "why", why, "then", a->has_active ?
 		  "the agent goes on without it until it is started again" : "the agent ends", NULL);
 	snprintf(a->door->why, sizeof(a->door->why), "%.100s: %.80s", what, why);
 	return a->has_active;
@@ -111,7 +111,7 @@ int door_open(struct agent *a)
 	trigger_init(&a->door->trigger, &c, agent_now());
 	if (a->cfg.trigger_signers[0])
 		r = load_signers(a->cfg.trigger_signers, a->door, &d);
-	if (r && door_lacks(a, a->cfg.trigger_signers, r > 0 ? d.text : mst_fault_text(r)))
+	if (r && door_lacks(a, "signers", a->cfg.trigger_signers, r > 0 ? d.text : mst_fault_text(r)))
 		r = 0, a->door->n_signers = 0;       /* half a list is none */
 	if (!r)
 		r = load_kept(a);

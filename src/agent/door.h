@@ -39,7 +39,7 @@ json_t *door_status(const struct agent *a);
 void door_print(FILE *out, const json_t *door);
 
 /* What is named and cannot be had: told, kept for the status. True: the node goes on without it, as it is enrolled (lesson 2). */
-bool door_lacks(struct agent *a, const char *what, const char *why);
+bool door_lacks(struct agent *a, const char *setting, const char *what, const char *why);
 /* door-socket.c */
 MST_MUST_CHECK int door_sockets_open(struct agent *a, struct door_sockets **ret_s);
 struct door_sockets *door_sockets_close(struct door_sockets *s);

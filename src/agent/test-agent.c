@@ -292,7 +292,7 @@ static void test_what_is_optional_is_missing(void **state)
 		"trigger = { socket = \"/nosuch/directory/socket\"; };\n",
 		"bundle_anchors = \"nosuch.pem\";\n",
 	};
-	static const char *const says[] = { "page-waits", "page address", "door of", "door of", "bundle-anchors" };
+	static const char *const says[] = { "page-waits", "page address", "door signers", "door address", "bundle-anchors" };
 	json_t *s;
 	pid_t pid;
 

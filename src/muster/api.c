@@ -310,6 +310,35 @@ int api_ask(const struct muster *m, const char *method, const char *path, json_t
 	return r;
 }
 
+int api_pages(const struct muster *m, const char *path, const char *name, json_t **ret)
+{
+	json_t *all = json_array(), *answer, *next;
+	char at[4096], after[1200] = "";
+	struct mst_writer w;
+	int r;
+
+	do {
+		w = path_start(at, sizeof(at), path);
+		path_query_number(&w, "limit", 500);
+		path_query(&w, "after", after);
+		answer = NULL;
+		r = api_ask(m, "GET", path_end(&w), NULL, &answer);
+		if (r != EXIT_DONE) {
+			json_decref(all);
+			return r;
+		}
+		json_array_extend(all, json_object_get(answer, name));
+		next = json_object_get(answer, json_is_true(json_object_get(answer, "more")) ? "last" : "next");
+		if (json_is_integer(next))
+			snprintf(after, sizeof(after), "%lld", (long long)json_integer_value(next));
+		else
+			snprintf(after, sizeof(after), "%s", next ? json_string_value(next) : "");
+		json_decref(answer);
+	} while (*after);
+	*ret = json_pack("{s:o}", name, all);
+	return EXIT_DONE;
+}
+
 int api_node(struct muster *m, int argc, char **argv, const char *part, json_t **ret_answer)
 {
 	struct mst_writer w;

@@ -46,7 +46,7 @@ static int approve_list(struct muster *m, int argc, char **argv)
 		return EXIT_USAGE;
 	if (argc)
 		return usage_error(NULL, "unexpected argument %s", argv[0]);
-	r = api_ask(m, "GET", all ? "/v1/approvals?limit=500" : "/v1/approvals?state=waiting&limit=500", NULL, &answer);
+	r = api_pages(m, all ? "/v1/approvals" : "/v1/approvals?state=waiting", "approvals", &answer);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)

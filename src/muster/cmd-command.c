@@ -242,39 +242,25 @@ static void print_commands(const struct muster *m, const json_t *list)
 
 static int command_list(struct muster *m, int argc, char **argv)
 {
-	json_t *all = json_array();
-	int64_t after = 0;
+	json_t *answer = NULL;
+	struct mst_writer w;
+	char path[1200];
+	int r;
 
-	if (argc > 1) {
-		json_decref(all);
+	if (argc > 1)
 		return usage_error(NULL, "give one node, its M2M-Node-ID, CSE-ID or number; or nothing, for all");
+	w = path_start(path, sizeof(path), argc ? "/v1/nodes/" : "/v1/commands");
+	if (argc) {
+		path_piece(&w, argv[0]);
+		mst_put_str(&w, "/commands");
 	}
-	do {
-		json_t *answer = NULL;
-		struct mst_writer w;
-		char path[1200];
-		int r;
-
-		w = path_start(path, sizeof(path), argc ? "/v1/nodes/" : "/v1/commands");
-		if (argc) {
-			path_piece(&w, argv[0]);
-			mst_put_str(&w, "/commands");
-		}
-		path_query_number(&w, "limit", 500);
-		path_query_number(&w, "after", after);
-		r = api_ask(m, "GET", path_end(&w), NULL, &answer);
-		if (r != EXIT_DONE) {
-			json_decref(all);
-			return r;
-		}
-		json_array_extend(all, json_object_get(answer, "commands"));
-		after = json_integer_value(json_object_get(answer, "next"));
-		json_decref(answer);
-	} while (after);
+	r = api_pages(m, path_end(&w), "commands", &answer);
+	if (r != EXIT_DONE)
+		return r;
 	if (m->json)
-		return print_json(json_pack("{s:o}", "commands", all));
-	print_commands(m, all);
-	json_decref(all);
+		return print_json(answer);
+	print_commands(m, json_object_get(answer, "commands"));
+	json_decref(answer);
 	return EXIT_DONE;
 }
 

@@ -45,7 +45,7 @@ int cert_requests(struct muster *m, int argc, char **argv)
 		return usage_error(NULL, "give no argument, or --state pending, approved, rejected, issued or any");
 	w = path_start(path, sizeof(path), "/v1/certificate-requests");
 	path_query(&w, "state", strcmp(state, "any") ? state : "");
-	r = api_ask(m, "GET", path_end(&w), NULL, &answer);
+	r = api_pages(m, path_end(&w), "requests", &answer);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)

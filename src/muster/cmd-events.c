@@ -42,7 +42,8 @@ struct look {
 	struct api *api;
 	const char *node, *attempt, *what, *role;
 	char since[16];
-	json_int_t after;
+	json_int_t after;                /* the last that the daemon has looked at for us */
+	bool more;                       /* it has not looked at all that there is */
 	json_t **newest;
 	size_t wanted, found;
 	bool live;                       /* print each at once: the past is through */
@@ -60,14 +61,14 @@ static void take(struct look *l, json_t *e)
 	*slot = json_incref(e);
 }
 
-/* One page; how many it held, or -1 after having explained: a fault, or -2: refused. */
-static long page(struct look *l)
+/* One page; EXIT_DONE, or another after having explained. */
+static int page(struct look *l)
 {
 	json_t *answer = NULL, *list, *e;
 	struct mst_writer w;
 	char path[4096];
 	int status = 0;
-	long n;
+	json_int_t last;
 	size_t i;
 
 	w = path_start(path, sizeof(path), "/v1/events?limit=500");
@@ -78,21 +79,22 @@ static long page(struct look *l)
 	path_query(&w, "role", l->role);
 	path_query(&w, "since", l->since);
 	if (api_call(l->api, "GET", path_end(&w), NULL, &status, &answer) < 0)
-		return -1;
+		return EXIT_FAULT;
 	if (status != 200) {
 		api_explain(status, answer);
 		json_decref(answer);
-		return status == 500 ? -1 : -2;
+		return status == 500 ? EXIT_FAULT : EXIT_REFUSED;
 	}
 	list = json_object_get(answer, "events");
-	n = (long)json_array_size(list);
-	json_array_foreach(list, i, e) {
+	json_array_foreach(list, i, e)
 		take(l, e);
-		l->after = json_integer_value(json_object_get(e, "seq"));
-	}
 	fflush(stdout);
+	/* not behind the last that is shown: there may be none in a page, and more behind it */
+	last = json_integer_value(json_object_get(answer, "last"));
+	l->more = json_is_true(json_object_get(answer, "more")) && last > l->after;
+	l->after = last > l->after ? last : l->after;
 	json_decref(answer);
-	return n;
+	return EXIT_DONE;
 }
 
 static void print_newest(struct look *l)
@@ -109,17 +111,19 @@ static void print_newest(struct look *l)
 
 static int look_at_events(struct look *l, bool follow)
 {
-	long n;
+	int r;
 
-	while ((n = page(l)) > 0 && !stopped)
-		;
+	do {
+		r = page(l);
+	} while (r == EXIT_DONE && l->more && !stopped);
 	print_newest(l);
 	l->live = true;
-	while (follow && n >= 0 && !stopped) {
-		poll(NULL, 0, 250);      /* look again soon; a signal ends the wait */
-		n = page(l);
+	while (follow && r == EXIT_DONE && !stopped) {
+		if (!l->more)
+			poll(NULL, 0, 250);      /* look again soon; a signal ends the wait */
+		r = page(l);
 	}
-	return n == -2 ? EXIT_REFUSED : n < 0 ? EXIT_FAULT : EXIT_DONE;
+	return r;
 }
 
 int cmd_events(struct muster *m, int argc, char **argv)

@@ -15,6 +15,8 @@ static void print_state(const json_t *answer)
 	say("generation %lld is still there: %lld keys looked at, %lld wrapped anew, at: %s",
 	    (long long)json_integer_value(json_object_get(answer, "before")), (long long)json_integer_value(json_object_get(z, "keys")),
 	    (long long)json_integer_value(json_object_get(z, "changed")), z ? text_of(z, "at") : "the beginning");
+	if (json_object_get(z, "keptUntil"))
+		say("it is kept until %s, for a standby that lags (keeper_wait); muster keeper finish destroys it at once", text_of(z, "keptUntil"));
 	if (json_integer_value(json_object_get(z, "unreadable")))
 		say("%lld keys cannot be opened by any generation, the first is %s; muster keeper finish gives them up",
 		    (long long)json_integer_value(json_object_get(z, "unreadable")), shown(text_of(z, "firstUnreadable")));
@@ -60,14 +62,14 @@ static int keeper_show(struct muster *m, int argc, char **argv)
 	return r == EXIT_DONE ? show(m, answer) : r;
 }
 
-/* Until one generation is left, or it is held up. */
+/* Until one generation is left, or the one before waits for a standby, which may be long; or it is held up. */
 static int wait_for_end(struct muster *m, json_t **answer)
 {
 	for (;;) {
 		const json_t *z = json_object_get(*answer, "rotation");
 		int r;
 
-		if (!json_object_get(*answer, "before"))
+		if (!json_object_get(*answer, "before") || json_object_get(z, "keptUntil"))
 			return EXIT_DONE;
 		if (json_integer_value(json_object_get(z, "unreadable")) && !strcmp(text_of(z, "at"), "done"))
 			return EXIT_REFUSED;
@@ -127,7 +129,7 @@ static int keeper_finish(struct muster *m, int argc, char **argv)
 static const struct command commands[] = {
 	{ "show", keeper_show, "", "which key-encryption key is in use, how far a rotation is, and how much leaves the keeper in a minute" },
 	{ "rotate", keeper_rotate, "[--wait]", "a new key-encryption key: every key in the store is wrapped anew, then the old one is destroyed" },
-	{ "finish", keeper_finish, "--reason TEXT", "give up keys that nobody can open, so that a rotation ends" },
+	{ "finish", keeper_finish, "--reason TEXT", "end a rotation: give up keys that nobody can open, or do not wait for a standby" },
 };
 
 int cmd_keeper(struct muster *m, int argc, char **argv)

@@ -92,7 +92,7 @@ static int subscription_list(struct muster *m, int argc, char **argv)
 	(void)argv;
 	if (argc)
 		return usage_error(NULL, "takes no argument");
-	r = api_ask(m, "GET", "/v1/subscriptions", NULL, &answer);
+	r = api_pages(m, "/v1/subscriptions", "subscriptions", &answer);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)

@@ -123,7 +123,7 @@ int demo_sim_picture(struct demo *d, size_t i)
 	path_query(&w, "node", id);
 	r = api_ask(inside, "GET", path_end(&w), NULL, &v.events);
 	if (r == EXIT_DONE)
-		r = api_ask(inside, "GET", "/v1/events?limit=200&what=zn.key-given", NULL, &v.keys);
+		r = api_pages(inside, "/v1/events?what=zn.key-given", "events", &v.keys);
 	if (r == EXIT_DONE) {
 		say("%s%s%s, %s, attempt %.8s, milliseconds since it began:\n", ink(d->m, BOLD), id, ink(d->m, PLAIN), s->title, text_of(v.status, "attempt"));
 		draw_all(&v, s);

@@ -120,6 +120,8 @@ struct api *api_close(struct api *a);
 int api_call(struct api *a, const char *method, const char *path, json_t *body, int *ret_status, json_t **ret_body);
 /* The same for simple commands: opens, calls, explains refusals. EXIT_DONE with *ret_body, else an exit status. */
 int api_ask(const struct muster *m, const char *method, const char *path, json_t *body, json_t **ret_body);
+/* A list whole (or the events of a log), a page at a time, so that the store is never kept from other work for long: EXIT_DONE with {name: [...]}, else an exit status. */
+int api_pages(const struct muster *m, const char *path, const char *name, json_t **ret);
 /* The one node that the arguments name, or `part` of it ("/certificates"). EXIT_DONE with *ret_answer, or with NULL when it was
  * printed already, as JSON. */
 int api_node(struct muster *m, int argc, char **argv, const char *part, json_t **ret_answer);

@@ -63,7 +63,8 @@ static void keys_are_wrapped_anew(void **state)
 static void the_place_is_kept(void **state)
 {
 	struct fix *f = *state;
-	struct mst_rotation z = { .generation = 2, .part = 1, .after = 77, .rows = 5, .changed = 4, .bad = 1, .bad_key = "x@y", .begun = 1700000000 }, got;
+	struct mst_rotation z = { .generation = 2, .part = 1, .after = 77, .rows = 5, .changed = 4, .bad = 1, .bad_key = "x@y", .begun = 1700000000,
+				  .mark = { 1, [15] = 2 }, .kept_until = 1700003600, .given_up = 3 }, got;
 	bool alone = false;
 
 	assert_int_equal(mst_store_rotation_get(f->s, &got), MST_STORE_NONE);

@@ -342,6 +342,25 @@ static void others_at_a_rotation(void **state)
 	assert_true(alone(f->s));
 	assert_false(alone(later));
 	assert_int_equal(mst_store_begin(other), MST_FAULT_STORE);
+	/* another key of the same number, of a keeper that came back from a backup; the one whose begin was not committed comes back, too */
+	z.mark[0] = 7;
+	assert_int_equal(mst_store_begin(f->s), 0);
+	assert_int_equal(mst_store_rotation_put(f->s, &z), 0);
+	mst_store_rollback(f->s);
+	contract_sql(cut);
+	assert_true(alone(f->s));
+	assert_false(alone(later));
+	z.mark[0] = 8;
+	assert_int_equal(mst_store_rotation_put(f->s, &z), 0);
+	mst_store_close(later);
+	assert_int_equal(mst_store_open(f->url, &later, NULL), 0);
+	contract_sql(cut);
+	z.mark[0] = 9;
+	assert_true(alone(f->s));
+	assert_int_equal(mst_store_rotation_put(f->s, &z), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(mst_store_begin(later), MST_FAULT_STORE);
+	assert_non_null(strstr(mst_store_error(later), "another musterd made a new key-encryption key"));
 	mst_store_close(later);
 	mst_store_close(other);
 	/* the server has to notice first */

@@ -1,5 +1,4 @@
-/* What is particular to SQLite: accidents at each write and sync, damaged and foreign files, query plans,
- * size. */
+/* What is particular to SQLite: accidents at each write and sync, damaged and foreign files, size. */
 #include "contract.h"
 #include "faulty-vfs.h"
 
@@ -335,7 +334,9 @@ static void requests_from_before_0015(void **state)
 	n.sub_id[0] = 0;
 	assert_int_equal(mst_store_node_insert(f->s, &n), 0);
 	f->s = mst_store_close(f->s);
-	by_other_hands(f->path, "DROP TABLE cert_request; DELETE FROM sqlite_sequence WHERE name = 'cert_request'; DELETE FROM schema_version WHERE number >= 15");
+	by_other_hands(f->path, "DROP TABLE cert_request; DROP INDEX command_in_order; DROP INDEX sim_by_state; DROP INDEX approval_in_order;"
+		       " ALTER TABLE rotation DROP COLUMN mark; ALTER TABLE rotation DROP COLUMN kept_until; ALTER TABLE rotation DROP COLUMN given_up;"
+		       " DELETE FROM sqlite_sequence WHERE name = 'cert_request'; DELETE FROM schema_version WHERE number >= 15");
 	for (int i = 0; mst_sqlite_migrations[i].number < 15; i++) {
 		const char *was = strstr(mst_sqlite_migrations[i].sql, "CREATE TABLE cert_request"), *end = was ? strstr(was, "STRICT;") : NULL;
 		char *text = end ? strndup(was, (size_t)(end - was) + strlen("STRICT;")) : NULL;
@@ -417,179 +418,6 @@ static void rows_that_do_not_check(void **state)
 	}
 }
 
-/* --- query plans: nothing that is asked by key walks a table --- */
-
-struct plans {
-	char sql[96][1024];
-	size_t n;
-};
-
-static int remember(unsigned what, void *arg, void *st, void *x)
-{
-	struct plans *p = arg;
-	const char *text = sqlite3_sql(st);
-
-	(void)what;
-	(void)x;
-	for (size_t i = 0; i < p->n; i++)
-		if (!strcmp(p->sql[i], text))
-			return 0;
-	assert_true(p->n < MST_COUNT(p->sql) && strlen(text) < sizeof(p->sql[0]));
-	strcpy(p->sql[p->n++], text);
-	return 0;
-}
-
-static int no_sub(void *a, const struct mst_subscription *r)
-{
-	(void)a;
-	(void)r;
-	return 0;
-}
-static int no_node(void *a, const struct mst_node *r)
-{
-	(void)a;
-	(void)r;
-	return 0;
-}
-static int no_identity(void *a, const struct mst_identity *r)
-{
-	(void)a;
-	(void)r;
-	return 0;
-}
-static int no_reg(void *a, const struct mst_registration *r)
-{
-	(void)a;
-	(void)r;
-	return 0;
-}
-static int no_keyreg(void *a, const struct mst_keyreg *r)
-{
-	(void)a;
-	(void)r;
-	return 0;
-}
-static int no_cred(void *a, const struct mst_credential *r)
-{
-	(void)a;
-	(void)r;
-	return 0;
-}
-static int no_cert(void *a, const struct mst_cert_row *r)
-{
-	(void)a;
-	(void)r;
-	return 0;
-}
-static int no_event(void *a, const struct mst_event *r)
-{
-	(void)a;
-	(void)r;
-	return 0;
-}
-
-static void use_everything(struct mst_store *s)
-{
-	struct mst_subscription sub = make_sub(1);
-	struct mst_keyreg keyreg = make_keyreg(1, 1);
-	struct mst_credential cred = make_cred(1);
-	struct mst_registration reg;
-	struct mst_node node;
-	struct mst_cert_row cert;
-	struct mst_identity id;
-	int64_t n[MST_NODE_RELEASED + 1];
-	uint64_t last;
-	struct mst_event_limit shorten = { .most = 1, .chunk = 2 };
-	struct mst_event_span span;
-	struct mst_event told;
-
-	assert_int_equal(group_of_one(s, 1), 0);
-	assert_int_equal(read_decision(s, 1), 1);
-	assert_int_equal(mst_store_sub_put(s, &sub, false), 0);
-	assert_int_equal(mst_store_sub_list(s, NULL, 5, no_sub, NULL), 0);
-	assert_int_equal(mst_store_node_get(s, 1, &node), 0);
-	assert_int_equal(mst_store_node_find(s, node.cse_id, &node), 0);
-	for (int i = 0; i < 8; i++) {
-		struct mst_node_filter f = { i & 1 ? 0 : -1, i & 2 ? "sub-0001" : NULL,
-					     i & 4 ? "maker-1" : NULL, 0, 5 };
-
-		assert_int_equal(mst_store_node_list(s, &f, no_node, NULL), 0);
-	}
-	assert_int_equal(mst_store_node_count(s, n), 0);
-	assert_int_equal(mst_store_identity_get(s, MST_ID_NODE, node.node_id, &id), 0);
-	assert_int_equal(mst_store_identity_list(s, 1, no_identity, NULL), 0);
-	assert_int_equal(mst_store_reg_find(s, MST_ROLE_MEF, "client-1", "admin1.example.com", &reg), 0);
-	assert_int_equal(mst_store_reg_of_node(s, MST_ROLE_MEF, 1001, no_reg, NULL), 0);
-	assert_int_equal(mst_store_keyreg_put(s, MST_ROLE_MEF, &keyreg, false), 0);
-	assert_int_equal(mst_store_keyreg_list(s, MST_ROLE_MEF, "reg-0001", no_keyreg, NULL), 0);
-	assert_int_equal(mst_store_keyreg_delete(s, MST_ROLE_MEF, keyreg.rel_key_id), 0);
-	assert_int_equal(mst_store_cred_put(s, MST_ROLE_MEF, &cred, false), 0);
-	assert_int_equal(mst_store_cred_list(s, MST_ROLE_MEF, "client-1", no_cred, NULL), 0);
-	assert_int_equal(mst_store_cred_of_node(s, MST_ROLE_MEF, 1001, no_cred, NULL), 0);
-	assert_int_equal(mst_store_cred_delete(s, MST_ROLE_MEF, cred.key_id), 0);
-	assert_int_equal(mst_store_reg_delete(s, MST_ROLE_MEF, "reg-0001"), 0);
-	assert_int_equal(mst_store_cert_get(s, make_cert(1).serial, &cert), 0);
-	assert_int_equal(mst_store_cert_list_revoked(s, 5, no_cert, NULL), 0);
-	for (int i = 0; i < 4; i++) {
-		struct mst_event_filter f = { .after = 1,
-					      .node = i & 1,
-					      .attempt = i & 2 ? "a" : NULL,
-					      .what_prefix = "m",
-					      .limit = 5 };
-
-		assert_int_equal(mst_store_event_list(s, &f, no_event, NULL), 0);
-	}
-	assert_int_equal(mst_store_event_last(s, &last), 0);
-	assert_int_equal(mst_store_event_span(s, &span), 0);
-	for (int i = 2; i < 5; i++)
-		assert_int_equal(group_of_one(s, i), 0);
-	assert_int_equal(mst_store_event_shorten(s, &shorten, &told), 0);
-	assert_int_equal(mst_store_event_verify(s, &last), 0);
-}
-
-static int judge_plan(void *arg, int n, char **value, char **name)
-{
-	(void)name;
-	/* the eight counters are read as a whole on purpose */
-	if (n == 4 && strstr(value[3], "SCAN") && strcmp(value[3], "SCAN node_count"))
-		fail_msg("%s: %s", (char *)arg, value[3]);
-	if (n == 4 && strstr(value[3], "TEMP B-TREE"))
-		fail_msg("%s sorts: %s", (char *)arg, value[3]);
-	return 0;
-}
-
-static void keyed_access_only(void **state)
-{
-	struct mst_store *s = ((struct fix *)*state)->s;
-	sqlite3 *db = lite_of(sq_of(s))->db;
-	static struct plans plans;
-	static const char *const inside[] = {
-		/* statements of triggers and cascades */
-		"DELETE FROM credential WHERE role = 1 AND via = 'x' AND via <> ''",
-		"DELETE FROM credential WHERE role = 1 AND key_id = 'x'",
-		"DELETE FROM keyreg WHERE role = 1 AND reg_id = 'x'",
-		"UPDATE node_count SET n = n + 1 WHERE state = 1",
-		"SELECT coalesce(max(seq), 0) + 1 FROM event",
-	};
-	char text[1100];
-	size_t explained = 0;
-
-	sqlite3_trace_v2(db, SQLITE_TRACE_STMT, remember, &plans);
-	use_everything(s);
-	sqlite3_trace_v2(db, 0, NULL, NULL);
-	for (size_t i = 0; i < plans.n + MST_COUNT(inside); i++) {
-		const char *one = i < plans.n ? plans.sql[i] : inside[i - plans.n];
-
-		if (!strncmp(one, "BEGIN", 5) || !strcmp(one, "COMMIT") || strstr(one, "SAVEPOINT") ||
-		    !strncmp(one, "RELEASE", 7))
-			continue;
-		snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s", one);
-		assert_int_equal(sqlite3_exec(db, text, judge_plan, text, NULL), SQLITE_OK);
-		explained++;
-	}
-	assert_true(explained > 45);
-}
-
 /* 100,000 nodes: memory stays within the cache's bound, and opening reads as many pages as for an empty
  * store. */
 static void large_fleet(void **state)
@@ -667,7 +495,6 @@ int main(void)
 		T(column_added_by_hand),
 		T(only_the_owner_reads_it),
 		T(rows_that_do_not_check),
-		T(keyed_access_only),
 		T(large_fleet),
 		T(busy_is_told),
 	};

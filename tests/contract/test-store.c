@@ -92,7 +92,7 @@ static void node_rows(void **state)
 {
 	struct mst_store *s = ((struct fix *)*state)->s;
 	struct mst_subscription sub = make_sub(1);
-	struct mst_node a = make_node(1), b = make_node(2), got = { 0 };
+	struct mst_node a = make_node(1), b = make_node(2), c = make_node(3), got = { 0 };
 
 	memcpy(a.sub_id, sub.id, sizeof(sub.id));
 	assert_int_equal(mst_store_node_insert(s, &a), MST_STORE_NONE); /* no such subscription */
@@ -107,7 +107,17 @@ static void node_rows(void **state)
 	assert_int_equal(mst_store_node_find(s, a.cse_id, &got), 0);
 	SAME(a, got);
 	assert_int_equal(mst_store_node_find(s, "", &got), MST_STORE_NONE);
-	assert_int_equal(mst_store_node_get(s, a.id + 1, &got), MST_STORE_NONE);
+	/* a CSE-ID is a CSE's, whatever another is called; where it is none's, that one is found by what it is called */
+	memcpy(c.node_id, a.cse_id, sizeof(c.node_id));
+	assert_int_equal(mst_store_node_insert(s, &c), 0);
+	assert_int_equal(mst_store_node_find(s, a.cse_id, &got), 0);
+	SAME(a, got);
+	memset(c.node_id, 0, sizeof(c.node_id));
+	memcpy(c.node_id, "//none.example.com/CSE1", sizeof("//none.example.com/CSE1"));
+	assert_int_equal(mst_store_node_update(s, &c), 0);
+	assert_int_equal(mst_store_node_find(s, c.node_id, &got), 0);
+	SAME(c, got);
+	assert_int_equal(mst_store_node_get(s, c.id + 1, &got), MST_STORE_NONE);
 
 	/* unique by M2M-Node-ID and by CSE-ID; a refused insert gives no number */
 	memcpy(b.node_id, a.node_id, sizeof(b.node_id));
@@ -133,7 +143,7 @@ static void node_rows(void **state)
 	SAME(b, got);
 	b.id = 999;
 	assert_int_equal(mst_store_node_update(s, &b), MST_STORE_NONE);
-	assert_int_equal(check_invariants(s), 3);
+	assert_int_equal(check_invariants(s), 4);
 }
 
 /* What a node does is written without touching who it is, and the counters follow its state. */

@@ -9,6 +9,7 @@ import pathlib
 import pwd
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -178,6 +179,37 @@ def test_before_it_has_heard_a_word(kind):
         assert re.search(r"^Max core file size +0 +0 ", pathlib.Path(f"/proc/{pid}/limits").read_text(), re.M)
         assert re.search(r"^NoNewPrivs:\s+1$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+
+
+def test_the_door_is_opened_as_its_owner(world):
+    """By a reload, of somebody else's socket, without the capability for it; and what lies in its place by then is not followed into what is root's."""
+    sock, plain, secret = world.dir / "run/admin.sock", world.config.read_text(), world.dir / "roots"
+    people = 'listen = ["unix:run/admin.sock"]; providers = ( { sp = "sp.example.com"; uid = 1201; } );'
+
+    def reload(text, said):
+        seen = world.log.stat().st_size
+        world.config.write_text(text)
+        world.process.send_signal(signal.SIGHUP)
+        until(said, lambda: said in world.log.read_text(errors="replace")[seen:], context=world.log_text)
+
+    assert sock.stat().st_uid == USER.pw_uid and sock.stat().st_mode & 0o777 == 0o600
+    opened = plain.replace('listen = ["unix:run/admin.sock"];', people)
+    assert opened != plain
+    reload(opened, "info supervisor: reloaded")
+    assert sock.stat().st_mode & 0o777 == 0o666
+    reload(plain, "info supervisor: reloaded")
+    assert sock.stat().st_mode & 0o777 == 0o600
+    secret.touch(0o600)
+    sock.rename(sock.with_name("aside"))
+    sock.symlink_to(secret)
+    try:
+        reload(opened, "not reloaded; the old configuration stays")
+        assert secret.stat().st_uid == 0 and secret.stat().st_mode & 0o777 == 0o600
+    finally:
+        sock.with_name("aside").rename(sock)
+    reload(plain, "info supervisor: reloaded")
+    status = pathlib.Path(f"/proc/{world.process.pid}/status").read_text()
+    assert re.search(r"^Uid:\t0\t0\t0\t0$", status, re.M), "root again"
 
 
 def test_root_without_capabilities_is_a_user_as_any_other(world):

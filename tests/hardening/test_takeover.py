@@ -424,3 +424,38 @@ def test_the_probes_find_a_process_without_a_sandbox(world, tmp_path):
             assert t.call("mmap", 0, 4096, 7, 0x22, -1, 0) > 0
     finally:
         assert inst.stop() == 0, inst.log_text()
+
+
+def say_violation(engine, number):
+    """The engine's word that this process broke the rules (MST_FRAME_VIOLATION, lib/server/frame.h), at its socket to the supervisor."""
+    frame = (9 + 4).to_bytes(4, "big") + bytes([28]) + bytes(8) + number.to_bytes(4, "big")
+    with Taken(engine) as t:
+        assert t.call("write", 3, frame, len(frame)) == len(frame)
+
+
+def test_the_engines_word_makes_no_limit_larger(tmp_path):
+    """It may have the keeper ended; the next one gives nothing of what is limited before a minute has passed, and what is not limited at once."""
+    inst = Installation(tmp_path / "inst")
+    inst.configure(add="\nkeeper_limits = { km = 2; km_most = 2; };\n")
+    inst.start()
+    try:
+        inst.subscription()
+        node, new = inst.node(1), inst.node(2)
+        assert node.run_once().returncode == 0, inst.log_text()
+        until("no more", lambda: node.agent("check").returncode != 0)
+        for number in range(3):
+            keeper, engine = pid_of(inst, "keeper"), pid_of(inst, "engine")
+            say_violation(engine, 0x80000000 + number)
+            until("another keeper", lambda was=keeper: inst.children().get("keeper", [was]) != [was], context=inst.log_text)
+            until("it is ready", lambda n=number: inst.log_text().count("ready again") > n, context=inst.log_text)
+            assert pid_of(inst, "engine") == engine
+            assert node.agent("check").returncode != 0, "its makers' allowance was used up by who was before"
+        km = inst.ask("keeper", "show")["rates"]["km"]
+        assert km["minute"] == 0 and km["limited"] == 1 and 1 <= km["full"] <= 60, km
+        told = until("it is told", lambda: [e["why"] for e in inst.events("--what", "keeper.limited") if "has ended" in e["why"]], context=inst.log_text)
+        assert "keeper_limits.km_most is 2" in told[-1], told
+        # secrets of makers, derived keys and certificates have alarms alone
+        new.run_once()
+        assert inst.ask("keeper", "show")["rates"]["ke"]["busiest"] >= 1
+    finally:
+        assert inst.stop() == 0, inst.log_text()

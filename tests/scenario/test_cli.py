@@ -2,6 +2,7 @@
 mistake is answered with what to do.
 """
 import csv
+import http.client
 import json
 import os
 import re
@@ -183,6 +184,31 @@ def test_events_by_every_filter(inst):
     assert len(inst.events("--since", "-1d", "--what", "node.added", "--role", "admin", "--node", "urn:dev:filter:2")) == 1
     everything = inst.events("--limit", "1000000")
     assert inst.events("--limit", "3") == everything[-3:], "the newest are shown"
+
+
+def test_lists_go_on_to_their_end(inst, tmp_path):
+    """One request looks at a thousand rows of the log, and a page of subscriptions is shorter than what there is of them."""
+    rows = tmp_path / "many.csv"
+    rows.write_text("nodeID\n" + "".join(f"urn:dev:many:{i}\n" for i in range(2100)))
+    inst.muster("node", "import", rows, "--anchor", inst.dir / "makers/acme.pem")
+    line = http.client.HTTPConnection("muster", timeout=60)
+    line.sock = socket.socket(socket.AF_UNIX)
+    line.sock.connect(str(inst.dir / "run/admin.sock"))
+    for i in range(510):
+        line.request("POST", "/v1/subscriptions", json.dumps({"id": f"sub-many-{i:03}", "spFQDN": inst.sp, "mafFQDN": inst.maf, "notAfter": "20991231T235959"}))
+        said = line.getresponse()
+        assert said.status == 201, said.read()
+        said.read()
+    line.close()
+    # the first stands at the log's beginning, the others behind a page in which there is none
+    told = inst.events("--what", "subscription.added", "--limit", "1000")
+    assert len(told) == 511 and told[-1]["why"].startswith("sub-many-509"), told[-1:]
+    assert len(inst.events("--what", "subscription.added.not", "--role", "nobody")) == 0
+    assert len([json.loads(line) for line in inst.muster("--provider", inst.sp, "--json", "events", "--limit", "1000", "--what", "subscription.added").stdout.splitlines()]) == 511
+    assert inst.wait_event("subscription.added", why="sub-many-509")
+    shown = inst.ask("subscription", "list")
+    assert len(shown["subscriptions"]) == 511 and "next" not in shown
+    assert inst.muster("subscription", "list").stdout.count("sub-many-") == 510
 
 
 def test_import_survives_a_monstrous_row(inst, tmp_path):

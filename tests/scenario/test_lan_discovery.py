@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 
 import pytest
 
@@ -413,6 +414,11 @@ def test_musterd_tells_of_itself(lan, tmp_path):
                 break
         port = re.search(r"bbn=\S+?:(\d+)", inst.log_text()).group(1)
         assert f"https://bbn.{inst.sp}:{port}/briefing" in tried(status), inst.log_text()
+        # a reload moves it: the LAN hears that, too
+        inst.config.write_text(inst.config.read_text().replace("bbn = {", 'bbn = {\n    base = "/moved";', 1))
+        inst.process.send_signal(signal.SIGHUP)
+        until("the LAN knows", lambda: '"path=/moved"' in run(*node.inside("avahi-browse", "-tpr", "_muster-bbn._tcp"), env=node.env).stdout,
+              context=inst.log_text)
     finally:
         assert inst.stop() == 0
     # a goodbye is kept for a second (RFC 6762 10.1)

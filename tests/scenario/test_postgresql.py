@@ -301,7 +301,8 @@ def test_one_of_them_is_killed(two, carried_out):
 
 
 def test_a_new_key_while_another_one_is_here(two):
-    """It is refused; and with the keys of before there is no way back beside the one that has the new ones."""
+    """It is refused; and with the keys of before there is no way back beside the one that has the new ones. The old key waits for a standby that lags, at
+    each of them, until an operator says that there is none."""
     a, b = two
     refused = a.muster("keeper", "rotate", check=False)
     assert refused.returncode == 1 and "end the others first" in refused.stderr, refused.stderr
@@ -317,6 +318,18 @@ def test_a_new_key_while_another_one_is_here(two):
     shutil.rmtree(b.dir / "keeper")
     shutil.copytree(a.dir / "keeper", b.dir / "keeper")
     b.start()
+    goes_on(two)
+    kept = until("every key is wrapped anew", lambda: a.ask("keeper", "show")["rotation"].get("keptUntil"), context=a.log_text)
+    assert a.events("--what", "keeper.rewrapped") and not a.events("--what", "keeper.rotated")
+    assert kept in a.muster("keeper", "show").stdout and len(list((a.dir / "keeper").glob("kek*"))) == 2
+    assert "muster keeper finish destroys it" in a.muster("keeper", "rotate", check=False).stderr
+    a.muster("keeper", "finish", "--reason", "it was stolen")
+    for host in two:
+        until("the old key is gone", lambda host=host: "before" not in host.ask("keeper", "show"), context=host.log_text)
+        assert [p.name for p in (host.dir / "keeper").glob("kek*")] == ["kek-2.key"]
+    assert a.muster("keeper", "finish", "--reason", "again", check=False).returncode == 1
+    (told,) = a.events("--what", "keeper.finished")
+    assert told["why"].endswith("does not wait for a standby: it was stolen"), told
     goes_on(two)
     assert b.ask("audit", "verify")["ok"] and not b.events("--what", "audit.mismatch")
 

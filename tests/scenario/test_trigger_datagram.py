@@ -4,6 +4,7 @@ is a hint that proves itself, or it is a counter (lesson 30).
 import base64
 import json
 import os
+import re
 import signal
 import socket
 
@@ -279,6 +280,30 @@ def test_a_helper_of_another_user_uses_the_local_door(installation):
             s.sendto(b"m1:" + base64.b64encode(octets) + b"\n", str(node.dir / "door.sock"))
         agent.wait_log("triggered by=socket what=check")
     assert not (node.dir / "door.sock").exists()
+
+
+def test_the_local_door_of_somebody_else_stays(split):
+    """The lock is that of `run`; `trigger.socket` may be anywhere, and what lies there is another agent's, or no socket at all."""
+    split.start()
+    first, _ = enrolled_node(split, 1, 'socket = "door.sock";', listen=False)
+    second = split.node(2)
+    door(second, f'socket = "{first.dir}/door.sock";', listen=False)
+    with first.running() as agent:
+        agent.wait_log("enrolled-already")
+        done = second.agent("run")
+        assert done.returncode == 3 and re.search(r"door address=\S*door\.sock why=\W?Address already in use", done.stderr), done.stderr
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.connect(str(first.dir / "door.sock"))
+    # left over from one that was killed: replaced
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(str(first.dir / "door.sock"))
+    with second.running() as agent:
+        agent.wait_log(" enrolled key=")
+    (first.dir / "door.sock").write_text("a file")
+    with second.running() as agent:          # in service by now: it goes on without that door
+        agent.wait_log(r"door address=\S*door\.sock why=\W?Address already in use")
+        agent.wait_log("enrolled-already")
+    assert (first.dir / "door.sock").read_text() == "a file"
 
 
 def test_what_the_command_refuses_moves_no_counter(installation):

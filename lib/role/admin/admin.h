@@ -18,6 +18,8 @@ extern const struct mst_role_ops mst_role_admin;
 #define ADMIN_IMPORT_MAX     1000
 #define ADMIN_PAGE           100
 #define ADMIN_PAGE_MAX       500
+/* Rows that a list looks at in one request, whoever asks and whatever of them is listed: it holds up everybody else meanwhile. */
+#define ADMIN_LOOKED_MOST    1000
 #define ADMIN_IDENTITIES_MAX 8
 /* A page ends early when it is this long; well below MST_ANSWER_MAX. */
 #define ADMIN_ANSWER_FULL (180 * 1024)

@@ -216,22 +216,25 @@ int admin_command_add(struct admin *q)
 
 /* --- looking --- */
 
-struct list { struct admin *q; json_t *j; size_t left, size; int64_t last; bool more; };
+struct list { struct admin *q; json_t *j; size_t left, size, looked; int64_t last; bool more; };
 
 static int keep_command(void *arg, const struct mst_command *m)
 {
 	struct list *l = arg;
-	bool own;
+	bool own = false;
 	json_t *j;
-	int r = admin_owns_since(l->q, m->node, m->created, &own);
+	int r = 0;
 
-	if (r || !own)
-		return r;
-	if (!l->left-- || l->size > ADMIN_ANSWER_FULL) {
-		l->more = true;
-		return 1;
-	}
+	l->more = l->looked++ == ADMIN_LOOKED_MOST;
+	if (!l->more)
+		r = admin_owns_since(l->q, m->node, m->created, &own);
+	l->more = l->more || (own && (!l->left || l->size > ADMIN_ANSWER_FULL));
+	if (r || l->more)
+		return r ? r : 1;
 	l->last = m->id;
+	if (!own)
+		return 0;
+	l->left--;
 	j = json_command(l->q, m);
 	l->size += j ? admin_json_size(j) : 0;
 	return json_array_append_new(l->j, j) ? MST_FAULT_MEMORY : 0;
@@ -251,7 +254,7 @@ static int list_commands(struct admin *q, int64_t node)
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	l.j = json_array();
 	l.left = (size_t)limit;
-	r = mst_store_command_list(q->env->store, node, (int64_t)after, q->sp[0] ? 0 : (size_t)limit + 1, keep_command, &l);
+	r = mst_store_command_list(q->env->store, node, (int64_t)after, q->sp[0] ? ADMIN_LOOKED_MOST + 1 : (size_t)limit + 1, keep_command, &l);
 	if (r < 0) {
 		json_decref(l.j);
 		return r;

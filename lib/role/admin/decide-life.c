@@ -3,6 +3,7 @@
 #include "codec/primitive.h"
 #include "role/admin/decide.h"
 #include "role/life.h"
+#include "role/name.h"
 
 static enum admin_verdict refuse(int rsc, int *ret_rsc, struct mst_diag *d, const char *field, const char *text)
 {
@@ -128,6 +129,9 @@ enum admin_verdict admin_decide_move(struct mst_node *n, const struct mst_node *
 		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "cseID", "expected one of the subscription's provider, like //sp.example.com/CSE01");
 	if (!own_name(n->ae_id, as->ae_id, sub))
 		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "aeID", "expected one of the subscription's provider, like //sp.example.com/C01");
+	if (mst_name_of_entity(n->node_id) && !as->cse_id[0] && !as->ae_id[0])
+		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "cseID",
+			      "the node's M2M-Node-ID is in the form of a CSE-ID, so that alone it would be called as another may be: give a CSE-ID");
 	take_id(n->sub_id, sub->id);
 	take_id(n->cse_id, as->cse_id);
 	take_id(n->ae_id, as->ae_id);

@@ -54,21 +54,24 @@ static json_t *json_request(struct admin *q, const struct mst_certreq *r)
 			 "asked", admin_json_time(r->asked), "decided", when(r->decided), "reason", r->reason);
 }
 
-struct list { struct admin *q; json_t *j; size_t left; int64_t last; bool more; };
+struct list { struct admin *q; json_t *j; size_t left, looked; int64_t last; bool more; };
 
 static int keep_request(void *arg, const struct mst_certreq *r)
 {
 	struct list *l = arg;
-	bool own;
-	int e = admin_owns_since(l->q, r->node, r->asked, &own);
+	bool own = false;
+	int e = 0;
 
-	if (e || !own)
-		return e;
-	if (!l->left--) {
-		l->more = true;
-		return 1;
-	}
+	l->more = l->looked++ == ADMIN_LOOKED_MOST;
+	if (!l->more)
+		e = admin_owns_since(l->q, r->node, r->asked, &own);
+	l->more = l->more || (own && !l->left);
+	if (e || l->more)
+		return e ? e : 1;
 	l->last = r->id;
+	if (!own)
+		return 0;
+	l->left--;
 	return json_array_append_new(l->j, json_request(l->q, r)) ? MST_FAULT_MEMORY : 0;
 }
 
@@ -108,8 +111,8 @@ int admin_certreq_list(struct admin *q)
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	l.j = json_array();
 	l.left = (size_t)limit;
-	return answer_list(q, "requests", &l, mst_store_certreq_list(q->env->store, state, (int64_t)after, q->sp[0] ? 0 : (size_t)limit + 1,
-								     keep_request, &l));
+	return answer_list(q, "requests", &l, mst_store_certreq_list(q->env->store, state, (int64_t)after,
+								     q->sp[0] ? ADMIN_LOOKED_MOST + 1 : (size_t)limit + 1, keep_request, &l));
 }
 
 /*
@@ -232,6 +235,21 @@ int admin_node_certs(struct admin *q)
 	return r;
 }
 
+struct good { struct admin *q; struct certs *c; };
+
+static int keep_good(void *arg, const struct mst_cert_row *r)
+{
+	struct good *g = arg;
+	bool own;
+	int e = 0;
+
+	if (r->revoked || r->expires <= g->q->env->now)
+		return 0;
+	/* with the provider that it has now: what it had with one before is not this one's to end, alone or with all others */
+	e = admin_owns_since(g->q, r->node, r->issued, &own);
+	return e || !own ? e : keep_cert(g->c, r);
+}
+
 /* All that are good. Those that are revoked or over already stay as they are. */
 int admin_node_certs_revoke(struct admin *q)
 {
@@ -245,13 +263,14 @@ int admin_node_certs_revoke(struct admin *q)
 	r = admin_find_node(q, q->id, &n);
 	if (r)
 		return r < 0 ? r : no_node(q);
-	r = admin_four_certs(q, &n, NULL, NULL);
-	if (r)
+	r = mst_store_cert_of_node(q->env->store, n.id, keep_good, &(struct good){ q, &c });
+	if (!r && c.n)
+		r = admin_four_node(q, &n);
+	if (r) {
+		free(c.row);
 		return r < 0 ? r : 0;
-	r = mst_store_cert_of_node(q->env->store, n.id, keep_cert, &c);
+	}
 	for (size_t i = 0; i < c.n && !r; i++) {
-		if (c.row[i].revoked || c.row[i].expires <= q->env->now)
-			continue;
 		r = admin_revoke_row(q, &c.row[i], reason, &rsc, &d);
 		if (!r)
 			r = keep_cert(&done, &c.row[i]);

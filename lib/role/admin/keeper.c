@@ -1,5 +1,6 @@
 /* /v1/keeper: generations of the key-encryption key (decision 0027). The rows are the engine's work (engine-rotate.c). */
 #include <stdio.h>
+#include <string.h>
 
 #include "role/admin/admin.h"
 
@@ -19,20 +20,27 @@ static int look(struct admin *q, struct mst_keeper_generations *g, struct mst_ro
 
 	if (!r)
 		r = mst_store_rotation_get(q->env->store, ret_z);
-	if (r == MST_STORE_NONE || (!r && ret_z->generation != g->now)) {
+	if (r == MST_STORE_NONE || (!r && !mst_rotation_fits(ret_z, g))) {
 		*ret_z = (struct mst_rotation){ .generation = 0 };
 		r = 0;
 	}
 	return r > 0 ? MST_FAULT_BUG : r;
 }
 
-static json_t *rotation_json(const struct mst_rotation *z)
+/* Every key is wrapped anew, and the generation before waits for a standby that lags. */
+static bool is_kept(const struct admin *q, const struct mst_keeper_generations *g, const struct mst_rotation *z)
+{
+	return g->before && !z->bad && z->kept_until > q->env->now && z->part == MST_WRAPPED__COUNT;
+}
+
+static json_t *rotation_json(const struct admin *q, const struct mst_keeper_generations *g, const struct mst_rotation *z)
 {
 	if (!z->generation)
 		return NULL;
-	return json_pack("{s:s, s:I, s:I, s:I, s:o*, s:o}", "at", part_name[z->part >= 0 && z->part <= MST_WRAPPED__COUNT ? z->part : MST_WRAPPED__COUNT], "keys",
+	return json_pack("{s:s, s:I, s:I, s:I, s:o*, s:o, s:o*}", "at", part_name[z->part >= 0 && z->part <= MST_WRAPPED__COUNT ? z->part : MST_WRAPPED__COUNT], "keys",
 			 (json_int_t)z->rows, "changed", (json_int_t)z->changed, "unreadable", (json_int_t)z->bad, "firstUnreadable",
-			 z->bad ? json_string(z->bad_key) : NULL, "begun", admin_json_time(z->begun));
+			 z->bad ? json_string(z->bad_key) : NULL, "begun", admin_json_time(z->begun), "keptUntil",
+			 is_kept(q, g, z) ? admin_json_time(z->kept_until) : NULL);
 }
 
 /* What has left it in a minute. */
@@ -44,10 +52,11 @@ static json_t *rates_json(const struct mst_keeper_rates *s)
 		const struct mst_keeper_rate_state *x = &s->of[i];
 
 		if (json_object_set_new(all, mst_rate_name[i],
-					json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o*}", "minute", (json_int_t)x->minute, "busiest", (json_int_t)x->peak,
+					json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o*, s:o*}", "minute", (json_int_t)x->minute, "busiest", (json_int_t)x->peak,
 						  "alarm", (json_int_t)x->limit.alarm, "most", (json_int_t)x->limit.most, "alarms", (json_int_t)x->alarms,
 						  "limited", (json_int_t)x->limited, "ago",
-						  x->ago == MST_RATE_NEVER ? NULL : json_integer((json_int_t)x->ago)))) {
+						  x->ago == MST_RATE_NEVER ? NULL : json_integer((json_int_t)x->ago), "full",
+						  x->spent ? json_integer((json_int_t)x->spent) : NULL))) {
 			json_decref(all);
 			return NULL;
 		}
@@ -79,7 +88,7 @@ static int answer(struct admin *q)
 	if (r)
 		return r > 0 ? MST_FAULT_BUG : r;
 	return admin_answer(q, MST_RSC_OK, json_pack("{s:I, s:s, s:o*, s:o*, s:o, s:o}", "generation", (json_int_t)g.now, "in", kind_name(g.kind), "before",
-						     g.before ? json_integer((json_int_t)g.before) : NULL, "rotation", rotation_json(&z), "rates", rates_json(&s), "ca", ca_json(&ca)));
+						     g.before ? json_integer((json_int_t)g.before) : NULL, "rotation", rotation_json(q, &g, &z), "rates", rates_json(&s), "ca", ca_json(&ca)));
 }
 
 /* --- keys that nobody can open, a piece a request: who asks carries the place --- */
@@ -178,9 +187,18 @@ static int no_rotation(struct admin *q, int outcome)
 	return MST_FAULT_BUG;
 }
 
+static struct mst_rotation rotation_to(const struct mst_keeper_generations *g, int64_t changed, mst_time begun)
+{
+	struct mst_rotation z = { .generation = g->now, .changed = changed, .begun = begun };
+
+	memcpy(z.mark, g->mark, sizeof(z.mark));
+	return z;
+}
+
 /*
- * The keeper's part is not undone when this transaction fails; the engine then goes on with the rows all the same, and tells the end.
- * A rotation that is held begins its pass once more.
+ * The keeper's part is not undone when this transaction fails; the engine then goes on with the rows all the same, from the first one, and tells
+ * the end: what stands in the store until then is of another key, also when its number is the same. A rotation that is held begins its pass
+ * once more.
  */
 int admin_keeper_rotate(struct admin *q)
 {
@@ -194,9 +212,10 @@ int admin_keeper_rotate(struct admin *q)
 	if (r)
 		return r;
 	if (g.before && !(z.part == MST_WRAPPED__COUNT && z.bad))
-		return conflict(q, "keys are still being wrapped anew; muster keeper show says how far it is");
+		return conflict(q, is_kept(q, &g, &z) ? "the key-encryption key of before is still there, for a standby that lags; muster keeper show says until when, "
+				"muster keeper finish destroys it" : "keys are still being wrapped anew; muster keeper show says how far it is");
 	if (g.before) {
-		z = (struct mst_rotation){ .generation = z.generation, .changed = z.changed, .begun = z.begun };
+		z = rotation_to(&g, z.changed, z.begun);
 		r = mst_store_rotation_put(q->env->store, &z);
 		gen = g.now;
 	} else {
@@ -205,8 +224,9 @@ int admin_keeper_rotate(struct admin *q)
 			return conflict(q, "another musterd uses this database and would not have the new key; end the others first, rotate, copy the "
 					"keeper's directory to them (musterd(8))");
 		r = r ? r : q->env->keeper->ops->rotate(q->env->keeper, &gen);
-		/* a generation of that number may have been before, when the keeper's directory came back from a backup: none of its place counts */
-		z = (struct mst_rotation){ .generation = r ? 0 : gen, .begun = q->env->now };
+		if (!r)
+			r = q->env->keeper->ops->generations(q->env->keeper, &g);
+		z = rotation_to(&g, 0, q->env->now);
 		if (!r)
 			r = mst_store_rotation_put(q->env->store, &z);
 	}
@@ -217,7 +237,7 @@ int admin_keeper_rotate(struct admin *q)
 	return r ? r : answer(q);
 }
 
-/* What nobody can open goes with the generation before. */
+/* What nobody can open goes with the generation before; and that one goes without waiting for a standby. */
 int admin_keeper_finish(struct admin *q)
 {
 	struct mst_keeper_generations g;
@@ -231,11 +251,17 @@ int admin_keeper_finish(struct admin *q)
 	r = look(q, &g, &z);
 	if (r)
 		return r;
-	if (!g.before || z.part != MST_WRAPPED__COUNT || !z.bad)
-		return conflict(q, "no rotation is held up by keys that cannot be opened");
-	snprintf(why, sizeof(why), "%lld keys that nobody can open are given up: %s", (long long)z.bad, reason);
-	z.bad = 0;
-	z.bad_key[0] = '\0';
+	if (!is_kept(q, &g, &z) && (!g.before || z.part != MST_WRAPPED__COUNT || !z.bad))
+		return conflict(q, "no rotation is held up by keys that cannot be opened, and none waits for a standby");
+	if (z.bad) {
+		snprintf(why, sizeof(why), "%lld keys that nobody can open are given up: %s", (long long)z.bad, reason);
+		z.given_up = z.bad;
+		z.bad = 0;
+		z.bad_key[0] = '\0';
+	} else {
+		snprintf(why, sizeof(why), "generation %u of the key-encryption key does not wait for a standby: %s", (unsigned)g.before, reason);
+		z.kept_until = q->env->now;
+	}
 	r = mst_store_rotation_put(q->env->store, &z);
 	if (!r)
 		r = admin_event(q, "keeper.finished", 0, why);

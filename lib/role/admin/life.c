@@ -105,8 +105,8 @@ int admin_node_act(struct admin *q)
 	r = admin_find_node(q, q->id, &n);
 	if (r)
 		return r < 0 ? r : admin_no_such_node(q);
-	if (q->sp[0] && n.state == MST_NODE_REVOKED && !strcmp(q->act, "reenrol")) {
-		/* perhaps stolen, and revoked by who runs the whole (lesson 12) */
+	if (q->sp[0] && n.state == MST_NODE_REVOKED && strcmp(q->act, "revoke") != 0) {
+		/* perhaps stolen, and revoked by who runs the whole (lesson 12); one that is released could be let back then */
 		mst_diag_set(&d, 0, "id", "a revoked node is let back by the installation's own people alone", NULL);
 		return admin_refuse(q, MST_RSC_NO_PRIVILEGE, &d);
 	}
@@ -242,7 +242,7 @@ int admin_node_move(struct admin *q)
 		r = mst_store_node_find(q->env->store, n.cse_id, &other);
 		if (r < 0)
 			return r;
-		if (!r) {
+		if (!r && !strcmp(other.cse_id, n.cse_id)) {
 			mst_diag_set(&d, 0, "cseID", "another node has this CSE-ID; each CSE-ID is given once", NULL);
 			return admin_refuse(q, MST_RSC_CONFLICT, &d);
 		}

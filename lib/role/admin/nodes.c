@@ -24,9 +24,43 @@ static int say_taken(struct admin *q, const struct mst_node *n, int *ret_rsc, st
 	return ADMIN_REFUSED;
 }
 
+/*
+ * An M2M-Node-ID and a name of that kind in a certificate are the same name: of two nodes, by one each, the one's certificate would
+ * name both. *ret_at: the identity, in->n when it is the nodeID; NONE: there is none.
+ */
+static int node_id_elsewhere(struct admin *q, const struct admin_node_input *in, size_t *ret_at)
+{
+	struct mst_identity row;
+	struct mst_node other;
+	int r;
+
+	for (size_t i = 0; i < in->n; i++) {
+		if (in->identity[i].kind != MST_ID_NODE || !strcmp(in->identity[i].value, in->node.node_id))
+			continue;
+		*ret_at = i;
+		r = mst_store_node_find(q->env->store, in->identity[i].value, &other);
+		if (r != MST_STORE_NONE && (r < 0 || other.id != in->node.id))
+			return r;
+	}
+	*ret_at = in->n;
+	r = mst_store_identity_get(q->env->store, MST_ID_NODE, in->node.node_id, &row);
+	return !r && row.node == in->node.id ? MST_STORE_NONE : r;
+}
+
+static int say_elsewhere(const struct admin_node_input *in, size_t at, int *ret_rsc, struct mst_diag *d)
+{
+	char field[32] = "nodeID";
+
+	if (at < in->n)
+		snprintf(field, sizeof(field), "identities[%zu]", at);
+	mst_diag_set(d, 0, field, "another node is known by this name; a name belongs to one node", NULL);
+	*ret_rsc = MST_RSC_CONFLICT;
+	return ADMIN_REFUSED;
+}
+
 static int apply_new(struct admin *q, struct admin_node_input *in, int *ret_rsc, struct mst_diag *d)
 {
-	char field[32];
+	size_t at;
 	int r = mst_store_node_insert(q->env->store, &in->node);
 
 	if (r == MST_STORE_EXISTS)
@@ -34,13 +68,14 @@ static int apply_new(struct admin *q, struct admin_node_input *in, int *ret_rsc,
 	for (size_t i = 0; i < in->n && !r; i++) {
 		in->identity[i].node = in->node.id;
 		r = mst_store_identity_put(q->env->store, &in->identity[i]);
-		if (r == MST_STORE_EXISTS) {
-			snprintf(field, sizeof(field), "identities[%zu]", i);
-			mst_diag_set(d, 0, field,
-				     "another node is known by this name; a name belongs to one node", NULL);
-			*ret_rsc = MST_RSC_CONFLICT;
-			return ADMIN_REFUSED;
-		}
+		if (r == MST_STORE_EXISTS)
+			return say_elsewhere(in, i, ret_rsc, d);
+	}
+	if (!r) {
+		r = node_id_elsewhere(q, in, &at);
+		if (!r)
+			return say_elsewhere(in, at, ret_rsc, d);
+		r = r < 0 ? r : 0;
 	}
 	if (!r)
 		r = admin_event(q, "node.added", in->node.id, in->node.node_id);
@@ -335,14 +370,25 @@ int admin_node_list(struct admin *q)
 int admin_find_node(struct admin *q, const char *id, struct mst_node *ret)
 {
 	char canonical[MST_ID_MAX];
+	struct mst_node numbered;
 	uint64_t number;
-	int r = mst_store_node_find(q->env->store, id, ret);
+	int r = MST_STORE_NONE, by_number = MST_STORE_NONE;
 
-	if (r == MST_STORE_NONE && mst_id_normalise(MST_ID_CSE_ABS, mst_view_str(id), canonical))
+	/* in the one spelling first: an M2M-Node-ID could be in another one */
+	if (mst_id_normalise(MST_ID_CSE_ABS, mst_view_str(id), canonical))
 		r = mst_store_node_find(q->env->store, canonical, ret);
-	if (r == MST_STORE_NONE && mst_parse_dec(mst_view_str(id), INT64_MAX, &number))
-		r = mst_store_node_get(q->env->store, (int64_t)number, ret);
-	return r;
+	if (r == MST_STORE_NONE)
+		r = mst_store_node_find(q->env->store, id, ret);
+	if (r >= 0 && mst_parse_dec(mst_view_str(id), INT64_MAX, &number))
+		by_number = mst_store_node_get(q->env->store, (int64_t)number, &numbered);
+	if (r < 0 || by_number == MST_STORE_NONE)
+		return r;
+	/* one's M2M-Node-ID, given before this was refused, and another's number: whoever is meant, the wrong one could be hit */
+	if (!by_number && !r && numbered.id != ret->id)
+		return MST_STORE_NONE;
+	if (!by_number)
+		*ret = numbered;
+	return by_number;
 }
 
 int admin_no_such_node(struct admin *q)

@@ -8,12 +8,14 @@
 #include "role/admin/admin.h"
 #include "role/admin/decide.h"
 #include "role/common/common.h"
+#include "role/name.h"
 
 #define BATCH 8
 
 /* Rows that still stand, a batch at a time: what a list shows is changed only after the list. */
 struct standing {
 	mst_time now;
+	int64_t of;          /* only what is this node's or, as far as is known here, no node's; 0: any */
 	size_t n;
 	union {
 		struct mst_credential cred[BATCH];
@@ -26,7 +28,7 @@ static int keep_cred(void *arg, const struct mst_credential *r)
 {
 	struct standing *s = arg;
 
-	if (r->state != MST_CRED_REVOKED)
+	if (r->state != MST_CRED_REVOKED && (!s->of || !r->node || r->node == s->of))
 		s->cred[s->n++] = *r;
 	return s->n == BATCH;
 }
@@ -49,7 +51,7 @@ static int keep_keyreg(void *arg, const struct mst_keyreg *r)
 	return s->n == BATCH;
 }
 
-/* By node when `client` is NULL. */
+/* By node when `client` is NULL. Of that name, what another node has stays: a name is given anew, and a node may have been called as another is. */
 static int end_creds(struct admin *q, enum mst_role role, int64_t node, const char *client)
 {
 	struct mst_store *st = q->env->store;
@@ -57,7 +59,7 @@ static int end_creds(struct admin *q, enum mst_role role, int64_t node, const ch
 	int r;
 
 	do {
-		s = (struct standing){ .now = q->env->now };
+		s = (struct standing){ .now = q->env->now, .of = node };
 		r = client ? mst_store_cred_list(st, role, client, keep_cred, &s)
 			   : mst_store_cred_of_node(st, role, node, keep_cred, &s);
 		for (size_t i = 0; i < s.n && r >= 0; i++) {
@@ -108,20 +110,21 @@ static int end_regs(struct admin *q, enum mst_role role, int64_t node)
 }
 
 /* A role that runs where the registry was not at hand knows the client by name only. */
-static int end_by_name(struct admin *q, enum mst_role role, const char *client, const char *admin_fqdn)
+static int end_by_name(struct admin *q, enum mst_role role, int64_t node, const char *client, const char *admin_fqdn)
 {
 	struct mst_registration g;
-	int r = end_creds(q, role, 0, client);
+	int r = end_creds(q, role, node, client);
 
 	if (r || !*admin_fqdn)
 		return r;
 	r = mst_store_reg_find(q->env->store, role, client, admin_fqdn, &g);
-	if (!r && g.expires > q->env->now)
+	if (!r && g.expires > q->env->now && (!g.node || g.node == node))
 		r = end_reg(q, role, &g);
 	return r < 0 ? r : 0;
 }
 
 struct names {
+	const struct mst_node *of;
 	char name[ADMIN_IDENTITIES_MAX + 3][MST_ID_MAX];
 	size_t n;
 };
@@ -130,7 +133,7 @@ static int keep_name(void *arg, const struct mst_identity *r)
 {
 	struct names *names = arg;
 
-	if (names->n < MST_COUNT(names->name))
+	if (names->n < MST_COUNT(names->name) && (r->kind != MST_ID_NODE || mst_node_id_counts(names->of, r->value)))
 		memcpy(names->name[names->n++], r->value, sizeof(r->value));
 	return 0;
 }
@@ -188,9 +191,9 @@ int admin_end_former_certs(struct admin *q, const struct mst_node *n)
 
 static int end_of_roles(struct admin *q, const struct mst_node *n, const enum mst_role *roles, size_t n_roles)
 {
-	const char *const own[] = { n->node_id, n->cse_id, n->ae_id };
+	const char *const own[] = { mst_node_id_counts(n, n->node_id) ? n->node_id : "", n->cse_id, n->ae_id };
 	struct mst_subscription sub = { .sp_fqdn = "" };
-	struct names names = { .n = 0 };
+	struct names names = { .of = n };
 	int r = 0;
 
 	for (size_t i = 0; i < MST_COUNT(own); i++)
@@ -205,7 +208,7 @@ static int end_of_roles(struct admin *q, const struct mst_node *n, const enum ms
 		if (!r)
 			r = end_regs(q, roles[i], n->id);
 		for (size_t k = 0; k < names.n && !r; k++)
-			r = end_by_name(q, roles[i], names.name[k], sub.sp_fqdn);
+			r = end_by_name(q, roles[i], n->id, names.name[k], sub.sp_fqdn);
 	}
 	return r < 0 ? r : 0;
 }

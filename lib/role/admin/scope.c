@@ -13,8 +13,10 @@
 #include "base/text.h"
 #include "role/admin/admin.h"
 #include "role/admin/decide.h"
+#include "role/name.h"
 
 #define PREFIX "/v1/providers/"
+#define DIGITS 12               /* with as many an M2M-Node-ID is nobody's number: those of IMEIs and EUIs are longer */
 
 bool admin_own_people(const struct admin *q, const struct mst_peer *p)
 {
@@ -112,6 +114,23 @@ static bool name_of_other(const struct admin *q, const char *who)
 	return !strncmp(who, "//", 2) && !admin_of_realm(who, q->sp);
 }
 
+/* An event of the time in which the node is the provider's; of the certificates that end in it, those that it got in that time. */
+static int owns_now(struct admin *q, const struct mst_event *e, bool *ret_own)
+{
+	static const char before[] = ", serial ";
+	const char *serial = NULL;
+	struct mst_cert_row row;
+	int r;
+
+	/* the last: what stands before it is a name, and may be any text */
+	for (const char *at = e->why; !strcmp(e->what, "certificate.revoked") && (at = strstr(at, before)); at++)
+		serial = at + strlen(before);
+	if (!serial)
+		return admin_owns_node_id(q, e->node, ret_own);
+	r = mst_store_cert_get(q->env->store, serial, &row);
+	return r ? r < 0 ? r : 0 : admin_owns_since(q, row.node, row.issued, ret_own);
+}
+
 int admin_owns_event(struct admin *q, const struct mst_event *e, bool *ret_own)
 {
 	struct mst_node_past past;
@@ -130,7 +149,7 @@ int admin_owns_event(struct admin *q, const struct mst_event *e, bool *ret_own)
 		if (r < 0)
 			return r;
 		if (r)
-			return admin_owns_node_id(q, e->node, ret_own);
+			return owns_now(q, e, ret_own);
 		*ret_own = mst_id_equal(MST_ID_FQDN, mst_view_str(q->sp), mst_view_str(past.sp_fqdn));
 		return 0;
 	}
@@ -170,11 +189,32 @@ bool admin_origin_good(const struct admin *q, const struct admin_node_input *in,
 	return true;
 }
 
+/* For everybody: a name must not be what names another node, whether there is one today or not. */
+static bool node_ids_good(const struct admin_node_input *in, struct mst_diag *d)
+{
+	static const char entity[] = "in the form of a CSE-ID or AE-ID it may be the node's own CSE-ID only; expected one like urn:dev:ops:32473-sensor-1";
+	const char *id = in->node.node_id;
+	char field[32];
+
+	if (!mst_node_id_counts(&in->node, id))
+		return wrong(d, "nodeID", entity);
+	if (strlen(id) < DIGITS && strspn(id, "0123456789") == strlen(id))
+		return wrong(d, "nodeID", "so few digits are a node's number here; expected 12 of them at least, or one like urn:dev:ops:32473-sensor-1");
+	for (size_t i = 0; i < in->n; i++) {
+		snprintf(field, sizeof(field), "identities[%zu]", i);
+		if (in->identity[i].kind == MST_ID_NODE && !mst_node_id_counts(&in->node, in->identity[i].value))
+			return wrong(d, field, entity);
+	}
+	return true;
+}
+
 bool admin_new_node_good(const struct admin *q, const struct admin_node_input *in, const struct mst_subscription *sub, struct mst_diag *d)
 {
 	const struct mst_node *n = &in->node;
 	char field[32];
 
+	if (!node_ids_good(in, d))
+		return false;
 	if (!q->sp[0])
 		return true;
 	if (!sub || !admin_owns_sub(q, sub))

@@ -35,7 +35,7 @@ enum { SUB_AFTER, SUB_LIMIT };
 struct sub_page {
 	struct admin *q;
 	json_t *list;
-	size_t size, left;
+	size_t size, left, looked;
 	char last[MST_ID_MAX];
 	bool more;
 };
@@ -43,18 +43,18 @@ struct sub_page {
 static int keep_sub(void *arg, const struct mst_subscription *r)
 {
 	struct sub_page *p = arg;
+	bool own = admin_owns_sub(p->q, r);
 	json_t *j;
 
-	if (!admin_owns_sub(p->q, r))
-		return 0;
-	if (!p->left || p->size > ADMIN_ANSWER_FULL) {
-		p->more = true;
+	p->more = p->looked++ == ADMIN_LOOKED_MOST || (own && (!p->left || p->size > ADMIN_ANSWER_FULL));
+	if (p->more)
 		return 1;
-	}
+	memcpy(p->last, r->id, sizeof(p->last));
+	if (!own)
+		return 0;
 	j = admin_json_sub(r);
 	p->size += j ? admin_json_size(j) : 0;
 	p->left--;
-	memcpy(p->last, r->id, sizeof(p->last));
 	return json_array_append_new(p->list, j) ? MST_FAULT_MEMORY : 0;
 }
 
@@ -70,7 +70,7 @@ int admin_sub_list(struct admin *q)
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	p.list = json_array();
 	p.left = (size_t)limit;
-	r = mst_store_sub_list(q->env->store, q->param[SUB_AFTER], q->sp[0] ? 0 : (size_t)limit + 1, keep_sub, &p);
+	r = mst_store_sub_list(q->env->store, q->param[SUB_AFTER], q->sp[0] ? ADMIN_LOOKED_MOST + 1 : (size_t)limit + 1, keep_sub, &p);
 	if (r < 0) {
 		json_decref(p.list);
 		return r;

@@ -297,6 +297,128 @@ static void origin(void **state)
 	f->conf.makers.n = 1;
 }
 
+static void add_cred(struct fix *f, enum mst_role role, const char *key_id, int64_t node)
+{
+	struct mst_credential c = { .purpose = MST_PURPOSE_KE, .client_id = "//b.example.com/CSE1", .node = node, .state = MST_CRED_ACTIVE,
+				    .created = NOW, .expires = NOW + 9999 };
+
+	snprintf(c.key_id, sizeof(c.key_id), "%s", key_id);
+	assert_int_equal(mst_store_cred_put(f->s, role, &c, true), 0);
+}
+
+static bool stands(struct fix *f, enum mst_role role, const char *key_id)
+{
+	struct mst_credential c;
+
+	assert_int_equal(mst_store_cred_get(f->s, role, key_id, &c), 0);
+	return c.state == MST_CRED_ACTIVE;
+}
+
+static void refused_name(struct fix *f, const char *body, const char *field)
+{
+	uint64_t before = last_event(f);
+	char rows[400];
+
+	must(f, MST_OP_CREATE, A "/nodes", body, 4000);
+	assert_true(told(field));
+	must(f, MST_OP_CREATE, "/v1/nodes", body, 4000);
+	assert_true(told(field));
+	snprintf(rows, sizeof(rows), "{\"rows\":[%s]}", body);
+	must(f, MST_OP_CREATE, A "/nodes/import", rows, 2000);
+	assert_true(told("\"ok\":false") && told(field));
+	must(f, MST_OP_CREATE, "/v1/nodes/import", rows, 2000);
+	assert_true(told("\"ok\":false") && told(field));
+	assert_int_equal(last_event(f), before);
+}
+
+/* An M2M-Node-ID may be any text; not what names another's CSE or node, by whatever way it comes. */
+static void names_of_others(void **state)
+{
+	struct fix *f = *state;
+
+	refused_name(f, "{\"nodeID\":\"//b.example.com/CSE1\",\"subscription\":\"sub-a\"}", "\"field\":\"nodeID\"");
+	refused_name(f, "{\"nodeID\":\"//b.example.com/C1\",\"subscription\":\"sub-a\"}", "\"field\":\"nodeID\"");
+	refused_name(f, "{\"nodeID\":\"//a.example.com/CSE8\",\"cseID\":\"//a.example.com/CSE9\",\"subscription\":\"sub-a\"}",
+		     "\"field\":\"nodeID\"");
+	refused_name(f, "{\"nodeID\":\"urn:a:9\",\"subscription\":\"sub-a\",\"identities\":[{\"kind\":\"node\",\"value\":\"//b.example.com/CSE1\"}]}",
+		     "\"field\":\"identities[0]\"");
+	refused_name(f, "{\"nodeID\":\"17\",\"subscription\":\"sub-a\"}", "\"field\":\"nodeID\"");
+	/* TS-0001 7.1.5 lets both be the same; an IMEI is no number of ours; others are whatever makers make of them */
+	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"//a.example.com/CSE6\",\"cseID\":\"//a.example.com/CSE6\",\"subscription\":\"sub-a\"}", 2001);
+	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"490154203237518\",\"subscription\":\"sub-a\"}", 2001);
+	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"/SN 17\",\"subscription\":\"sub-a\"}", 4000);
+	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"/SN-17\",\"subscription\":\"sub-a\"}", 2001);
+	/* what one is called and what another's certificate says are one kind of name, whichever is there first */
+	must(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:b:2\",\"subscription\":\"sub-b\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"n2.b.example.com\"}]}", 2001);
+	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:a:9\",\"subscription\":\"sub-a\",\"identities\":[{\"kind\":\"node\",\"value\":\"urn:b:2\"}]}", 4105);
+	assert_true(told("\"field\":\"identities[0]\""));
+	must(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:b:3\",\"subscription\":\"sub-b\",\"identities\":[{\"kind\":\"node\",\"value\":\"urn:x:3\"}]}", 2001);
+	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:x:3\",\"subscription\":\"sub-a\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"n3.a.example.com\"}]}", 4105);
+	assert_true(told("\"field\":\"nodeID\"") && told("belongs to one node"));
+	/* where it goes it is not called as another may be */
+	must(f, MST_OP_CREATE, "/v1/nodes/%2F%2Fa.example.com%2FCSE6/move", "{\"reason\":\"x\",\"subscription\":\"sub-b\"}", 4000);
+	assert_true(told("\"field\":\"cseID\""));
+}
+
+/* One that was given such a name before that was refused: its end is its own, and what is another's by that name is found by it. */
+static void names_from_before(void **state)
+{
+	struct mst_node bad = { .node_id = "//b.example.com/CSE1", .cse_id = "//a.example.com/CSE7", .sub_id = "sub-a" }, number = { .sub_id = "sub-a" }, n;
+	struct mst_identity i = { .kind = MST_ID_NODE, .value = "//b.example.com/CSE1" };
+	struct fix *f = *state;
+	char path[128];
+
+	assert_int_equal(mst_store_node_insert(f->s, &bad), 0);
+	i.node = bad.id;
+	assert_int_equal(mst_store_identity_put(f->s, &i), 0);
+	assert_int_equal(mst_store_node_find(f->s, "//b.example.com/CSE1", &n), 0);
+	assert_int_equal(n.id, f->node_b);
+	add_cred(f, MST_ROLE_MEF, "11111111111111111111111111111111@mef.example.com", f->node_b);
+	add_cred(f, MST_ROLE_MAF, "22222222222222222222222222222222@maf.example.com", 0);
+	add_cred(f, MST_ROLE_MAF, "33333333333333333333333333333333@maf.example.com", bad.id);
+	snprintf(path, sizeof(path), A "/nodes/%lld/revoke", (long long)bad.id);
+	must(f, MST_OP_CREATE, path, "{\"reason\":\"x\"}", 2000);
+	assert_true(stands(f, MST_ROLE_MEF, "11111111111111111111111111111111@mef.example.com"));
+	assert_true(stands(f, MST_ROLE_MAF, "22222222222222222222222222222222@maf.example.com"));
+	assert_false(stands(f, MST_ROLE_MAF, "33333333333333333333333333333333@maf.example.com"));
+	/* neither of the two whom digits can mean: not one's node by another's M2M-Node-ID */
+	snprintf(number.node_id, sizeof(number.node_id), "%lld", (long long)f->node_b);
+	assert_int_equal(mst_store_node_insert(f->s, &number), 0);
+	snprintf(path, sizeof(path), "/v1/nodes/%lld/suspend", (long long)f->node_b);
+	must(f, MST_OP_CREATE, path, "{\"reason\":\"x\"}", 4004);
+	/* all that B's has, also where it is known by its name only */
+	must(f, MST_OP_CREATE, B "/nodes/%2F%2Fb.example.com%2FCSE1/revoke", "{\"reason\":\"x\"}", 2000);
+	assert_false(stands(f, MST_ROLE_MEF, "11111111111111111111111111111111@mef.example.com"));
+	assert_false(stands(f, MST_ROLE_MAF, "22222222222222222222222222222222@maf.example.com"));
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Ab%3A1/reenrol", "{\"reason\":\"x\",\"window\":60}", 2000);
+}
+
+/* Out of "revoked" no way leads by a provider's people, at once or by a detour; saying it again is no way. */
+static void revoked_stays(void **state)
+{
+	static const struct { const char *act, *body; } ways[] = {
+		{ "release", "{\"reason\":\"x\"}" }, { "release", "{\"reason\":\"x\",\"grace\":60}" }, { "suspend", "{\"reason\":\"x\"}" },
+		{ "resume", "{\"reason\":\"x\"}" }, { "reenrol", "{\"reason\":\"x\",\"window\":60}" },
+	};
+	struct fix *f = *state;
+	struct mst_node n;
+	char path[128];
+
+	for (int by_own = 0; by_own < 2; by_own++) {
+		must(f, MST_OP_CREATE, by_own ? "/v1/nodes/urn%3Aa%3A1/revoke" : A "/nodes/urn%3Aa%3A1/revoke", "{\"reason\":\"stolen\"}", 2000);
+		for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+			snprintf(path, sizeof(path), A "/nodes/urn%%3Aa%%3A1/%s", ways[i].act);
+			must(f, MST_OP_CREATE, path, ways[i].body, 4103);
+			assert_true(told("own people alone"));
+		}
+		assert_int_equal(mst_store_node_get(f->s, f->node_a, &n), 0);
+		assert_int_equal(n.state, MST_NODE_REVOKED);
+		must(f, MST_OP_CREATE, A "/nodes/urn%3Aa%3A1/revoke", "{\"reason\":\"stolen\"}", 2000);
+		must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/release", "{\"reason\":\"back\"}", 2000);
+		must(f, MST_OP_CREATE, A "/nodes/urn%3Aa%3A1/reenrol", "{\"reason\":\"x\",\"window\":60}", 2000);
+	}
+}
+
 /* Whether a node exists with somebody else is not told by asking for its events. */
 static void no_oracle(void **state)
 {
@@ -335,10 +457,23 @@ static void moved(void **state)
 	must(f, MST_OP_RETRIEVE, B "/nodes/urn%3Aa%3A1", "", 2000);
 	/* what it had with the one before is not the new one's to see or to decide */
 	must(f, MST_OP_CREATE, B "/certificates/0A0A/revoke", "{}", 4004);
+	/* nor with all the others that it has: those end that are the new one's */
+	cert = (struct mst_cert_row){ .serial = "0C0C", .subject = "urn:a:1", .node = f->node_a, .issued = NOW + 1, .expires = NOW + 9999 };
+	assert_int_equal(mst_store_cert_put(f->s, &cert), 0);
+	must(f, MST_OP_CREATE, B "/nodes/urn%3Aa%3A1/certificates/revoke", "{}", 2000);
+	assert_true(told("0C0C") && !told("0A0A"));
+	assert_true(mst_store_cert_get(f->s, "0A0A", &cert) == 0 && !cert.revoked);
+	assert_true(mst_store_cert_get(f->s, "0C0C", &cert) == 0 && cert.revoked);
 	snprintf(path, sizeof(path), B "/certificate-requests/%lld/approve", (long long)req.id);
 	must(f, MST_OP_CREATE, path, "{}", 4004);
 	must(f, MST_OP_RETRIEVE, B "/events?node=urn%3Aa%3A1", "", 2000);
 	assert_true(told("\"node.moved\"") && !told("node.added") && !told("node.suspended") && !told("moved-away"));
+	/* one of the former's that ends all the same is not told to the new one */
+	must(f, MST_OP_CREATE, "/v1/certificates/0A0A/revoke", "{}", 2000);
+	must(f, MST_OP_RETRIEVE, B "/events?what=certificate.revoked", "", 2000);
+	assert_true(told("0C0C") && !told("0A0A"));
+	must(f, MST_OP_RETRIEVE, "/v1/events?what=certificate.revoked", "", 2000);
+	assert_true(told("0A0A"));
 	/* said again: nothing changes */
 	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move",
 	     "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\"}", 2000);
@@ -352,6 +487,9 @@ int main(void)
 		cmocka_unit_test(by_user),
 		cmocka_unit_test(own_work),
 		cmocka_unit_test(origin),
+		cmocka_unit_test(names_of_others),
+		cmocka_unit_test(names_from_before),
+		cmocka_unit_test(revoked_stays),
 		cmocka_unit_test(no_oracle),
 		cmocka_unit_test(moved),
 	};

@@ -35,15 +35,12 @@ static void name_of(const struct mst_uss *u, struct bsf_briefing *b)
 static int find_node(struct mst_role_env *env, const struct mst_guss *g, struct bsf_briefing *b)
 {
 	char id[MST_ID_MAX];
-	struct mst_node n;
 
 	memset(&b->who, 0, sizeof(b->who));
 	for (size_t i = 0; i < g->n && !b->known; i++)
 		for (size_t k = 0; k < g->uss[i].n_ids && !b->known && g->uss[i].gsid == (uint32_t)env->conf->gba.gsid; k++) {
-			int e = mst_view_to_str(g->uss[i].id[k], id, sizeof(id)) ? mst_store_node_find(env->store, id, &n) : MST_STORE_NONE;
+			int e = mst_view_to_str(g->uss[i].id[k], id, sizeof(id)) ? mst_role_client(env, id, 0, &b->who) : MST_STORE_NONE;
 
-			if (!e)
-				e = mst_role_client(env, id, n.id, &b->who);
 			if (e < 0)
 				return e;
 			b->known = !e && b->who.has_node;

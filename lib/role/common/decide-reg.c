@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "role/life.h"
+#include "role/name.h"
 
 #define BIT(i) (1u << (i))
 /* What a client may say in a Create; the rest is ours to assign. */
@@ -245,7 +246,7 @@ static bool leaves(const struct mst_call *c, const struct mst_who *w, enum mst_n
 	if (s == MST_NODE_ENROLLING)
 		return true;
 	return c->role == MST_ROLE_MAF && (s == MST_NODE_ENROLLED || s == MST_NODE_EXPIRING) &&
-	       !strcmp(w->id, n->cse_id[0] ? n->cse_id : n->ae_id[0] ? n->ae_id : n->node_id);
+	       !strcmp(w->id, mst_node_name(n));
 }
 
 void mst_decide_reg_delete(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r, mst_time now, struct mst_verdict *v)

@@ -1,5 +1,6 @@
 #include "role/common/common.h"
 #include "role/common/naf.h"
+#include "role/name.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +36,10 @@ static void bind(struct mst_who *w, enum mst_id_kind kind, const char *value)
 
 static int bind_row(void *arg, const struct mst_identity *row)
 {
-	bind(arg, row->kind, row->value);
+	struct mst_who *w = arg;
+
+	if (row->kind != MST_ID_NODE || mst_node_id_counts(&w->node, row->value))
+		bind(w, row->kind, row->value);
 	return 0;
 }
 
@@ -60,12 +64,17 @@ static int load_node(struct mst_role_env *env, int64_t id, struct mst_who *w)
 		nobody(w, "the identity's node is gone");
 		return 0;
 	}
+	if (!mst_node_name(&w->node)[0]) {
+		nobody(w, "the node's only name is in the form of a CSE-ID that it does not have: give it one (muster node move)");
+		return 0;
+	}
 	w->kind = MST_WHO_NODE;
 	w->has_node = true;
-	MST_STR_SET(w->id, w->node.cse_id[0] ? w->node.cse_id : w->node.ae_id[0] ? w->node.ae_id : w->node.node_id);
+	MST_STR_SET(w->id, mst_node_name(&w->node));
 	bind(w, MST_ID_CSE_ABS, w->node.cse_id);
 	bind(w, MST_ID_AE_ABS, w->node.ae_id);
-	bind(w, MST_ID_NODE, w->node.node_id);
+	if (mst_node_id_counts(&w->node, w->node.node_id))
+		bind(w, MST_ID_NODE, w->node.node_id);
 	r = mst_store_identity_list(env->store, id, bind_row, w);
 	if (r < 0)
 		return r;
@@ -228,20 +237,36 @@ int mst_role_sim(struct mst_role_env *env, enum mst_sim_name by, const char *nam
 	return r || !ret->node ? r : mst_role_client(env, "", ret->node, ret_who);
 }
 
-int mst_role_client(struct mst_role_env *env, const char *client_id, int64_t node, struct mst_who *w)
+/* Whose name is it, by what it says that it is? 0 in *ret_node: of nobody that is known here. */
+static int node_called(struct mst_role_env *env, const char *id, int64_t *ret_node)
+{
+	struct mst_node found;
+	int r = mst_store_node_find(env->store, id, &found);
+
+	*ret_node = !r && mst_node_id_counts(&found, id) ? found.id : 0;
+	return r < 0 ? r : 0;
+}
+
+static void bind_client(struct mst_who *w, const char *id)
 {
 	static const enum mst_id_kind kinds[] = { MST_ID_CSE_ABS, MST_ID_AE_ABS, MST_ID_FQDN, MST_ID_DEVICE, MST_ID_NODE };
-	int r;
+
+	/* an M2M-Node-ID that looks like an FQDN is bound as what it is, and as nothing else */
+	if (w->has_node && !mst_name_of_entity(id) && !strcmp(id, w->node.node_id))
+		return;
+	for (size_t i = 0; i < MST_COUNT(kinds); i++)
+		if (mst_id_valid(kinds[i], mst_view_str(id)) && (kinds[i] != MST_ID_NODE || !mst_name_of_entity(id)))
+			bind(w, kinds[i], id);
+}
+
+int mst_role_client(struct mst_role_env *env, const char *client_id, int64_t node, struct mst_who *w)
+{
+	int64_t called;
+	int r = node ? 0 : node_called(env, client_id, &node);
 
 	memset(w, 0, sizeof(*w));
-	if (!node) {
-		struct mst_node found;
-
-		r = mst_store_node_find(env->store, client_id, &found);
-		if (r < 0)
-			return r;
-		node = r ? 0 : found.id;
-	}
+	if (r)
+		return r;
 	if (node) {
 		r = load_node(env, node, w);
 		if (r < 0)
@@ -251,10 +276,18 @@ int mst_role_client(struct mst_role_env *env, const char *client_id, int64_t nod
 	}
 	if (w->kind == MST_WHO_NOBODY)
 		return 0;
+	/* a key of a node by an M2M-Node-ID that is another's CSE-ID; one from before a move is not, as long as nobody else has that name */
+	if (w->has_node && !strcmp(client_id, w->node.node_id) && !mst_node_id_counts(&w->node, client_id)) {
+		r = node_called(env, client_id, &called);
+		if (r)
+			return r;
+		if (called && called != node) {
+			nobody(w, "its key is by a name that is another node's");
+			return 0;
+		}
+	}
 	MST_STR_SET(w->id, client_id);
-	for (size_t i = 0; i < MST_COUNT(kinds); i++)
-		if (mst_id_valid(kinds[i], mst_view_str(client_id)))
-			bind(w, kinds[i], client_id);
+	bind_client(w, client_id);
 	return 0;
 }
 

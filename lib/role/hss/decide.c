@@ -5,6 +5,7 @@
 
 #include "proto/aka/aka.h"
 #include "role/authorise.h"
+#include "role/name.h"
 
 #define AMF_SEPARATION 0x8000
 
@@ -129,11 +130,6 @@ static void vector(const struct hss_call *c, const struct hss_records *r, const 
 	v->status = 200;
 }
 
-static const char *uid_of(const struct mst_node *n)
-{
-	return n->cse_id[0] ? n->cse_id : n->ae_id[0] ? n->ae_id : n->node_id;
-}
-
 void hss_decide(const struct hss_call *c, const struct hss_records *r, const char *bsf, const struct mst_role_conf *conf, mst_time now,
 		struct hss_verdict *v)
 {
@@ -150,6 +146,6 @@ void hss_decide(const struct hss_call *c, const struct hss_records *r, const cha
 	else {
 		v->status = 200;
 		v->settings = true;
-		v->uid = uid_of(&r->who.node);
+		v->uid = mst_node_name(&r->who.node);
 	}
 }

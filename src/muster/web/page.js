@@ -5,7 +5,7 @@ const REFRESH = 3000;
 // What a request means, for whoever does not know the API by heart; the request itself stands below it, octet by octet.
 const MEANS = [
   [/^POST \/v1\/keeper\/rotate$/, 'A new key-encryption key', 'Every stored key is wrapped anew, then the key of now is destroyed. What else waits is over with it.'],
-  [/^POST \/v1\/keeper\/finish$/, 'Give up keys that nobody can open', 'They go with the key-encryption key of before.'],
+  [/^POST \/v1\/keeper\/finish$/, 'Give up keys that nobody can open', 'They go with the key-encryption key of before. When there are none, that key is destroyed without waiting for a standby of the database.'],
   [/^POST \/v1\/events\/accept$/, 'Stand for another audit log', 'The keeper signs for the log as it is, instead of the one that it sealed.'],
   [/^POST \/v1\/events\/export$/, 'A copy of the whole audit log', 'For who asked, within an hour.'],
   [/^POST \/v1\/certificate-requests\/([^/]+)\/approve$/, 'A certificate for a node', 'Request number {}, of the node and with the SHA-256 in the content (muster cert requests).'],

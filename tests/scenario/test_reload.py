@@ -1,0 +1,180 @@
+"""Story: an operator changes the configuration of what runs. "Reloaded" is a promise about every process; what cannot be taken over at once is told
+and tried again. Nobody's socket goes with a start that fails, and the door is as open as the configuration of now says.
+"""
+import os
+import pathlib
+import re
+import signal
+import stat
+
+import pytest
+
+from support import MUSTERD, Installation, run, until
+from sweeping import Page, environment
+
+TLS = {f"listener-{role}-{k}" for role in ("bbn", "mef", "maf") for k in (0, 1)} | {"connector"}
+ALL = TLS | {"keeper", "engine", "listener-local"}
+DOOR = 'listen = ["unix:run/admin.sock"];'
+PEOPLE = ' providers = ( { sp = "sp.example.com"; uid = 1201; } );'
+
+
+class Failing:
+    """An installation in whose supervisor a call can be made to fail."""
+
+    def __init__(self, path):
+        self.inst = Installation(path / "inst")
+        pages = path / "pages"
+        pages.mkdir()
+        self.page = Page(pages, "musterd")
+        self.inst.wrap = ["env", *(f"{k}={v}" for k, v in environment(pages).items() if k in ("LD_PRELOAD", "MST_FAULT_DIR", "MST_FAIL_SPARE"))]
+        self.inst.configure(replace={'level = "info"': 'level = "debug"'})
+        self.inst.start()
+        self.seen = 0
+
+    def said(self):
+        return self.inst.log.read_text(errors="replace")[self.seen:]
+
+    def from_here(self):
+        self.seen = len(self.inst.log.read_text(errors="replace"))
+
+    def wait(self, what, processes):
+        """Until each of them has said that it goes on with what is new."""
+        until(what, lambda: processes <= set(re.findall(r"debug (\S+): reloaded", self.said())), context=self.said)
+
+    def reloaded(self):
+        self.from_here()
+        self.inst.process.send_signal(signal.SIGHUP)
+        until("reloaded", lambda: "info supervisor: reloaded" in self.said(), context=self.said)
+
+
+    def refused(self, setting):
+        self.from_here()
+        self.inst.process.send_signal(signal.SIGHUP)
+        until("refused", lambda: "not reloaded" in self.said(), context=self.said)
+        assert f"needs a restart; the old configuration stays setting={setting}" in self.said()
+
+
+@pytest.fixture(name="failing", scope="module")
+def failing_installation(tmp_path_factory):
+    one = Failing(tmp_path_factory.mktemp("reload"))
+    yield one
+    assert one.inst.stop() == 0, one.inst.log_text()
+
+
+def test_who_could_not_be_told_is_told_later(failing):
+    """A file that cannot be read at the moment in which a process is told, after all was well when it was looked at."""
+    failing.page.arm()
+    failing.reloaded()
+    assert ALL <= set(re.findall(r"debug (\S+): reloaded", failing.said())), "each has said so before"
+    last = failing.page.counts()["fopen"]
+    failing.page.arm("fopen", last - 1, "EACCES")
+    failing.reloaded()
+    assert failing.page.hits == 1
+    failing.page.disarm()
+    told = set(re.findall(r"debug (\S+): reloaded", failing.said()))
+    assert ALL <= told, f"not reloaded: {ALL - told}\n{failing.said()}"
+    event = failing.inst.wait_event("server.reload-failed")
+    assert "has the old settings still" in event["why"] and "listener-maf-1" in event["why"], event
+
+
+def test_who_could_not_be_told_of_a_list_is_told_later(failing):
+    """A revocation list that is lost here stays lost until the next one is made, days later."""
+    failing.page.arm()
+    failing.from_here()
+    failing.inst.ask("cert", "revoke", failing.inst.dir / "tls/bbn.pem")
+    failing.wait("the list is taken over", TLS)
+    last = failing.page.counts()["fopen"]
+    failing.page.arm("fopen", last, "EACCES")
+    failing.from_here()
+    failing.inst.ask("cert", "revoke", failing.inst.dir / "tls/mef.pem")
+    until("the call fails", lambda: failing.page.hits, context=failing.said)
+    failing.page.disarm()
+    failing.wait("that list, too", TLS)
+    assert "info supervisor: reloaded" not in failing.said(), "nobody asked for a reload"
+
+
+def test_somebody_who_is_just_ending_begins_with_it(failing):
+    """The link of a process is gone, and nobody has said yet that it is."""
+    inst = failing.inst
+    victim = inst.children()["connector"][0]
+    failing.from_here()
+    inst.process.send_signal(signal.SIGSTOP)
+    try:
+        os.kill(victim, signal.SIGKILL)
+        until("it is dead", lambda: pathlib.Path(f"/proc/{victim}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z")
+        inst.process.send_signal(signal.SIGHUP)
+    finally:
+        inst.process.send_signal(signal.SIGCONT)
+    until("reloaded", lambda: "info supervisor: reloaded" in failing.said() or inst.process.poll() is not None, context=failing.said)
+    assert inst.process.poll() is None, failing.said()
+    said = failing.said()
+    assert said.index("ready again process=connector") < said.index("info supervisor: reloaded"), said
+
+
+def test_a_start_that_fails_leaves_the_sockets_of_others(failing, tmp_path):
+    inst = failing.inst
+    other = inst.dir / "other.conf"
+    other.write_text(inst.config.read_text().replace('run = "run";', 'run = "run-2";'))
+    done = run(MUSTERD, "-c", other, check=False)
+    assert done.returncode == 3 and "another musterd keeps its records there" in done.stderr, done.stderr
+    assert inst.ask("status"), "whose store it is has its door still"
+    # bound: one's own, and then there is somebody
+    second = Installation(tmp_path / "second")
+    second.configure(replace={'["unix:run/admin.sock"]': f'["unix:run/admin.sock", "unix:{inst.dir}/run/admin.sock"]'})
+    done = run(MUSTERD, "-c", second.config, check=False)
+    assert done.returncode == 3 and "another server listens there" in done.stderr, done.stderr
+    assert inst.ask("status"), "whose socket it is has its door still"
+    assert not (second.dir / "run/admin.sock").exists(), "what it bound it takes with it"
+
+
+def test_the_door_is_as_open_as_the_configuration_says(failing):
+    inst, plain = failing.inst, failing.inst.config.read_text()
+    sock = inst.dir / "run/admin.sock"
+    assert stat.S_IMODE(sock.stat().st_mode) == 0o600
+    inst.config.write_text(plain.replace(DOOR, DOOR + PEOPLE))
+    failing.reloaded()
+    assert stat.S_IMODE(sock.stat().st_mode) == 0o666, "the first people of a provider"
+    inst.config.write_text(plain)
+    failing.reloaded()
+    assert stat.S_IMODE(sock.stat().st_mode) == 0o600, "and the last ones gone"
+
+
+def test_a_list_that_could_not_be_written_has_no_file_any_more(failing):
+    inst, plain = failing.inst, failing.inst.config.read_text()
+    failing.from_here()
+    failing.page.arm("open", 1, "ENOSPC", lasting=True)
+    inst.ask("cert", "revoke", inst.dir / "tls/maf.pem")
+    until("no room", lambda: "the new revocation list cannot be written; tried again" in failing.said(), context=failing.said)
+    failing.page.disarm()
+    inst.config.write_text(plain.replace('file = "crls/ca.crl"', 'file = ""'))
+    failing.reloaded()
+    assert "a revocation list that could not be written is given up" in failing.said()
+    # and when there is one again, it is not taken for the newest
+    inst.config.write_text(plain)
+    failing.reloaded()
+    serial = run("openssl", "x509", "-in", inst.dir / "tls/maf.pem", "-noout", "-serial").stdout.strip().split("=")[1]
+    until("the list has it", lambda: serial in run("openssl", "crl", "-in", inst.dir / "crls/ca.crl", "-noout", "-text").stdout, context=failing.said)
+
+
+def test_what_the_processes_cannot_take_over_is_refused(failing):
+    """Memory for more connections is locked at the start."""
+    inst, plain = failing.inst, failing.inst.config.read_text()
+    inst.config.write_text(plain.replace("run =", "limits = { connections = 8192; };\nrun ="))
+    failing.reloaded()
+    inst.config.write_text(plain.replace("run =", "limits = { connections = 8193; };\nrun ="))
+    failing.refused("limits.connections")
+    inst.config.write_text(plain)
+    failing.reloaded()
+
+
+def test_nobody_would_ask(failing):
+    """A MEF alone has no connector; with BSFs that it asks it wants one."""
+    inst = failing.inst
+    assert inst.stop() == 0, inst.log_text()
+    plain = re.sub(r"(?ms)^maf = \{.*?^\};\n", "", inst.config.read_text())
+    inst.config.write_text(plain)
+    inst.start()
+    assert "connector" not in inst.children()
+    asks = '  bsfs = ( { fqdn = "bsf.example.com"; } );\n  bsf_anchors = ["keeper/ca.pem"];\n'
+    inst.config.write_text(plain.replace("mef = {\n", "mef = {\n" + asks))
+    failing.refused("mef.bsf_anchors")
