@@ -18,17 +18,33 @@ bool mst_clock_told(struct mst_clock *c, mst_time server, mst_time not_after, ms
 	c->known = server;
 	c->at = now;
 	c->told = true;
+	c->doubt = false;
 	return true;
 }
 
 bool mst_clock_doubt(struct mst_clock *c, mst_ms now)
 {
-	bool knew = c->told || c->known > c->floor;
+	if (c->doubt || (!c->told && c->known <= c->floor))
+		return false;
+	c->doubt = true;
+	c->judged = false;
+	c->doubted = now;
+	return true;
+}
 
-	c->known = c->floor;
-	c->at = now;
-	c->told = false;
-	return knew;
+void mst_clock_judges(struct mst_clock *c)
+{
+	c->judged = true;
+}
+
+void mst_clock_session(struct mst_clock *c)
+{
+	c->doubt = c->doubt && !c->judged;
+}
+
+static mst_time believed(const struct mst_clock *c, mst_ms now)
+{
+	return c->doubt ? c->floor + (now > c->doubted ? (now - c->doubted) / 1000 : 0) : elapsed(c, now);
 }
 
 mst_time mst_clock_kept(const struct mst_clock *c, mst_ms now)
@@ -38,11 +54,11 @@ mst_time mst_clock_kept(const struct mst_clock *c, mst_ms now)
 
 mst_time mst_clock_now(const struct mst_clock *c, mst_time wall, mst_ms now)
 {
-	mst_time t = elapsed(c, now);
+	mst_time t = believed(c, now);
 
 	if (wall < 0 || wall > MST_TIME_MAX)
 		return t;
-	if (!c->told)
+	if (!c->told || c->doubt)
 		return wall > t ? wall : t;
 	/* Told: the system's clock is believed where it agrees (it is finer, and runs through suspend). */
 	return wall > t - MST_CLOCK_AGREE && wall < t + MST_CLOCK_AGREE ? wall : t;
@@ -50,7 +66,7 @@ mst_time mst_clock_now(const struct mst_clock *c, mst_time wall, mst_ms now)
 
 bool mst_clock_is_set(const struct mst_clock *c, mst_time wall, mst_ms now)
 {
-	return c->told || (wall >= elapsed(c, now) && wall <= MST_TIME_MAX);
+	return (c->told && !c->doubt) || (wall >= believed(c, now) && wall <= MST_TIME_MAX);
 }
 
 mst_time mst_renew_at(mst_time obtained, mst_time not_after, uint32_t rnd)

@@ -23,6 +23,8 @@ struct mst_clock {
 	mst_ms at;                   /* … at this monotonic time */
 	mst_time floor, ceiling;     /* between the build and MST_CLOCK_BEYOND: what may be told at all */
 	bool told;                   /* `known` came from an authenticated server */
+	bool doubt, judged;          /* `known` is not believed; and a certificate was judged without it */
+	mst_ms doubted;              /* since then */
 };
 
 /* `build`: when this program was made; `last`: the newest time kept from earlier runs, 0 = none. */
@@ -34,11 +36,16 @@ void mst_clock_init(struct mst_clock *c, mst_time build, mst_time last, mst_ms n
  */
 bool mst_clock_told(struct mst_clock *c, mst_time server, mst_time not_after, mst_ms now);
 /*
- * A server's certificate has ended, they say: as likely it is our knowledge that is wrong. What was told or kept is
- * forgotten down to the build, so that the next session can be opened and tell better. True when there was something.
+ * A server's certificate has ended, they say: as likely it is our knowledge that is wrong. What was told or kept is not
+ * believed, down to the build, in the next session that judges a certificate, so that it can be opened and tell better. Who showed the ended
+ * one has proven nothing: what was known is not forgotten for it. True when there was something to doubt.
  */
 bool mst_clock_doubt(struct mst_clock *c, mst_ms now);
-/* What is worth keeping for the next start: never the system's clock. */
+/* A certificate is being judged. */
+void mst_clock_judges(struct mst_clock *c);
+/* A session begins that will judge one: the doubt that has served another one is over. */
+void mst_clock_session(struct mst_clock *c);
+/* What is worth keeping for the next start, doubted or not: never the system's clock. */
 mst_time mst_clock_kept(const struct mst_clock *c, mst_ms now);
 /* Best knowledge of the time of day. */
 mst_time mst_clock_now(const struct mst_clock *c, mst_time wall, mst_ms now);

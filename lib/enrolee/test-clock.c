@@ -78,7 +78,28 @@ static void test_told_wrong(void **state)
 	assert_true(mst_clock_doubt(&c, 5000));
 	assert_true(mst_clock_now(&c, 3, 5000) == BUILD);
 	assert_false(mst_clock_is_set(&c, 3, 5000));
-	assert_true(mst_clock_kept(&c, 6000) == BUILD + 1);
+	assert_false(mst_clock_doubt(&c, 5000));
+	assert_true(mst_clock_now(&c, 3, 6000) == BUILD + 1);
+	assert_true(mst_clock_kept(&c, 6000) == BUILD + 300 * 86400 + 6);    /* nobody has proven anything */
+	/* a session that came to nothing before it judged anything, and the one that the doubt is for */
+	mst_clock_session(&c);
+	mst_clock_session(&c);
+	assert_true(mst_clock_now(&c, 3, 6000) == BUILD + 1);
+	mst_clock_judges(&c);
+	assert_true(mst_clock_now(&c, 3, 6000) == BUILD + 1);
+	mst_clock_session(&c);
+	assert_true(mst_clock_now(&c, 3, 6000) == BUILD + 300 * 86400 + 6);
+	/* that one tells: then there is nothing to doubt any more */
+	assert_true(mst_clock_doubt(&c, 6000));
+	mst_clock_judges(&c);
+	assert_true(mst_clock_told(&c, BUILD + 86400, END, 7000));
+	assert_true(mst_clock_now(&c, 3, 7000) == BUILD + 86400 && mst_clock_kept(&c, 7000) == BUILD + 86400);
+	/* one who was told, with a clock that disagrees: in doubt it is as one that nobody told */
+	assert_true(mst_clock_doubt(&c, 7000));
+	assert_true(mst_clock_now(&c, BUILD + 99, 7000) == BUILD + 99 && mst_clock_is_set(&c, BUILD + 99, 7000));
+	mst_clock_judges(&c);
+	mst_clock_session(&c);
+	assert_true(mst_clock_now(&c, BUILD + 99, 7000) == BUILD + 86400);
 	mst_clock_init(&c, BUILD, 0, 0);
 	assert_false(mst_clock_doubt(&c, 0));
 	mst_clock_init(&c, BUILD, Y2099, 0);                         /* a blob from before there was a limit */

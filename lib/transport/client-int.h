@@ -42,7 +42,7 @@ struct mst_client {
 	size_t kept_n;
 	uint8_t *out;
 	size_t out_n, out_at;
-	bool opened, running, freed, retry, good_bye;
+	bool opened, running, freed, retry, good_bye, proven;
 	enum mst_tls_end why;           /* of the last address that failed */
 	char detail[TLS_DETAIL_MAX];
 	uint8_t buf[16384];

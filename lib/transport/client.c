@@ -60,6 +60,7 @@ bool client_end(struct mst_client *c, enum mst_tls_end why, const char *detail)
 	snprintf(text, sizeof(text), "%s", detail);
 	event_del(&c->io);
 	event_del(&c->deadline);
+	c->proven = c->coap ? mst_coap_client_proven(c->coap) : c->opened || tls_server_proven(&c->t);
 	c->state = ENDED;
 	c->coap = mst_coap_client_free(c->coap);
 	client_h2_end(c);
@@ -343,6 +344,11 @@ static bool feed(struct mst_client *c, size_t n)
 bool mst_client_good_bye(const struct mst_client *c)
 {
 	return c->good_bye;
+}
+
+bool mst_client_proven(const struct mst_client *c)
+{
+	return c->proven;
 }
 
 static bool peer_closed(struct mst_client *c)

@@ -76,6 +76,11 @@ bool mst_client_is_h2(const struct mst_client *c);
 /* In on_end: the server has ended the session in order (close_notify). What it had not answered it has not looked at: servers that drain, or have
  * new settings, finish what they have begun. */
 bool mst_client_good_bye(const struct mst_client *c);
+/*
+ * In on_end: had the server shown by then that it has its key? Before that whatever ended the session may be the word of anybody on the way. In
+ * TLS 1.2 alerts are in clear until the handshake's end: somebody who passes on what a server says can still put one behind its proof.
+ */
+bool mst_client_proven(const struct mst_client *c);
 MST_MUST_CHECK int mst_client_export(struct mst_client *c, const char *label, uint8_t *out, size_t n);
 const struct mst_peer *mst_client_peer(const struct mst_client *c);
 /* Orderly: close_notify, then on_end(MST_TLS_CLOSED) from the loop. */

@@ -41,7 +41,7 @@ struct mst_coap_client {
 	struct coap_client coap;
 	uint8_t *in, *out;
 	size_t in_cap, n_out;
-	bool running, freed, watching;
+	bool running, freed, watching, opened, proven;
 	char silence[TLS_DETAIL_MAX];   /* what an address before said by saying nothing, or "" */
 	uint8_t buf[DTLS_TAKEN];
 };
@@ -103,6 +103,7 @@ static bool end(struct mst_coap_client *c, enum mst_tls_end why, const char *det
 	if (c->state == ENDED)
 		return false;
 	snprintf(text, sizeof(text), "%s", detail);
+	c->proven = c->opened || tls_server_proven(&c->t);
 	c->state = ENDED;
 	c->until = MST_NEVER;
 	drop_session(c, true);
@@ -202,7 +203,7 @@ static bool step_resolving(struct mst_coap_client *c)
 /* Over datagrams a wrong key is silence at both ends: what does not open is no record (RFC 6347 4.1.2.7). */
 static bool silent(struct mst_coap_client *c)
 {
-	bool proven = c->psk && c->t.ssl && SSL_get_state(c->t.ssl) == TLS_ST_CW_FINISHED;
+	bool proven = c->psk && tls_server_proven(&c->t);
 
 	return next_address(c, proven ? MST_TLS_SILENT : MST_TLS_TIMEOUT, proven ?
 	                    "the server does not answer to the proof of the key; a wrong identity or key shows as this" : "handshake not finished in time");
@@ -221,6 +222,7 @@ static bool step_handshake(struct mst_coap_client *c)
 		return c->t.end == MST_TLS_TRUNCATED ? next_address(c, c->t.end, c->t.detail) : end(c, c->t.end, c->t.detail);
 	}
 	c->state = IDLE;
+	c->opened = true;
 	c->until = MST_NEVER;
 	tls_psk_forget(&c->psk);           /* for that one handshake; the session has keys of its own now */
 	if (c->ops->on_open)
@@ -478,6 +480,11 @@ int mst_coap_client_primitive(struct mst_coap_client *c, const struct mst_reques
 	say = (struct coap_question){ .code = p.code, .path = p.path, .has_format = p.has_format, .format = p.format, .accept = p.accept,
 				      .option = p.params.option, .n_option = p.params.n, .dialect = c->dialect };
 	return ask(c, &say, q->content);
+}
+
+bool mst_coap_client_proven(const struct mst_coap_client *c)
+{
+	return c->proven;
 }
 
 const struct mst_peer *mst_coap_client_peer(const struct mst_coap_client *c)

@@ -26,6 +26,7 @@ MST_MUST_CHECK int mst_coap_client_new(const struct mst_client_config *cfg, cons
 MST_MUST_CHECK int mst_coap_client_primitive(struct mst_coap_client *c, const struct mst_request *q);
 /* POST to an absolute path. Media types that have a Content-Format (RFC 7252 12.3); the content is copied. */
 MST_MUST_CHECK int mst_coap_client_post(struct mst_coap_client *c, const char *path, const char *media, const char *accept, struct mst_view content);
+bool mst_coap_client_proven(const struct mst_coap_client *c);         /* as mst_client_proven() */
 const struct mst_peer *mst_coap_client_peer(const struct mst_coap_client *c);
 MST_MUST_CHECK int mst_coap_client_export(struct mst_coap_client *c, const char *label, uint8_t *out, size_t n);
 /* Says good-bye; allowed inside callbacks; no further callback. */

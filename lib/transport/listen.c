@@ -101,7 +101,20 @@ static int set_datagram(int fd, int family)
 	                            setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
 }
 
-static int listen_one(const struct addrinfo *ai, bool reuseport, int *ret_fd)
+int mst_bind_ahead(int fd, const struct sockaddr *a, socklen_t n, bool *ret_ahead)
+{
+	int on = 1, r = bind(fd, a, n);
+
+	*ret_ahead = r && errno == EADDRNOTAVAIL;
+	if (!*ret_ahead)
+		return r;
+	if (a->sa_family == AF_INET6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)) : setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)))
+		return -1;
+	return bind(fd, a, n);
+}
+
+/* `ret_ahead` NULL: only what an interface has. */
+static int listen_one(const struct addrinfo *ai, bool reuseport, int *ret_fd, bool *ret_ahead)
 {
 	int on = 1, fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	bool stream = ai->ai_socktype == SOCK_STREAM;
@@ -112,7 +125,7 @@ static int listen_one(const struct addrinfo *ai, bool reuseport, int *ret_fd)
 	if ((stream && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on))) ||
 	    (reuseport && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on))) ||
 	    (ai->ai_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on))) ||
-	    bind(fd, ai->ai_addr, ai->ai_addrlen) || (stream ? listen(fd, BACKLOG) : set_datagram(fd, ai->ai_family))) {
+	    (ret_ahead ? mst_bind_ahead(fd, ai->ai_addr, ai->ai_addrlen, ret_ahead) : bind(fd, ai->ai_addr, ai->ai_addrlen)) || (stream ? listen(fd, BACKLOG) : set_datagram(fd, ai->ai_family))) {
 		int saved = errno;
 
 		close(fd);
@@ -125,7 +138,7 @@ static int listen_one(const struct addrinfo *ai, bool reuseport, int *ret_fd)
 	return 0;
 }
 
-static int listen_host(const char *address, int type, bool reuseport, int *ret_fd, uint16_t *ret_port, struct mst_diag *d)
+static int listen_host(const char *address, int type, bool reuseport, int *ret_fd, uint16_t *ret_port, bool *ret_ahead, struct mst_diag *d)
 {
 	struct addrinfo hint = { .ai_socktype = type, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *list;
 	union { struct sockaddr sa; struct sockaddr_in in; struct sockaddr_in6 in6; } a = { .in6.sin6_port = 0 };
@@ -144,7 +157,7 @@ static int listen_host(const char *address, int type, bool reuseport, int *ret_f
 	}
 	r = EADDRNOTAVAIL;
 	for (struct addrinfo *ai = list; ai && r; ai = ai->ai_next)
-		r = listen_one(ai, reuseport, &fd);
+		r = listen_one(ai, reuseport, &fd, ret_ahead);
 	freeaddrinfo(list);
 	if (r)
 		return refuse(d, address, "cannot listen", r);
@@ -164,10 +177,16 @@ int mst_listen(const char *address, bool reuseport, int *ret_fd, uint16_t *ret_p
 		*ret_port = 0;
 		return listen_unix(address + 5, ret_fd, d);
 	}
-	return listen_host(address, SOCK_STREAM, reuseport, ret_fd, ret_port, d);
+	return listen_host(address, SOCK_STREAM, reuseport, ret_fd, ret_port, NULL, d);
+}
+
+int mst_listen_ahead(const char *address, int *ret_fd, uint16_t *ret_port, bool *ret_ahead, struct mst_diag *d)
+{
+	*ret_ahead = false;
+	return listen_host(address, SOCK_STREAM, false, ret_fd, ret_port, ret_ahead, d);
 }
 
 int mst_listen_udp(const char *address, bool reuseport, int *ret_fd, uint16_t *ret_port, struct mst_diag *d)
 {
-	return listen_host(address, SOCK_DGRAM, reuseport, ret_fd, ret_port, d);
+	return listen_host(address, SOCK_DGRAM, reuseport, ret_fd, ret_port, NULL, d);
 }

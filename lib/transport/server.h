@@ -7,6 +7,8 @@
 #ifndef MST_TRANSPORT_SERVER_H
 #define MST_TRANSPORT_SERVER_H
 
+#include <sys/socket.h>
+
 #include "transport/http.h"
 #include "transport/tls.h"
 
@@ -96,5 +98,9 @@ bool mst_conn_keep_alive(const struct mst_conn *c);
 /* Listening socket on "host:port", "[v6]:port", or "unix:/path" (0600-ish by umask, stale file replaced).
  * O_CLOEXEC, non-blocking, SO_REUSEPORT when asked; port 0 = any, *ret_port says which. */
 MST_MUST_CHECK int mst_listen(const char *address, bool reuseport, int *ret_fd, uint16_t *ret_port, struct mst_diag *d);
+/* The same of a "host:port" that no interface has yet: *ret_ahead, and it is heard there once one has it. */
+MST_MUST_CHECK int mst_listen_ahead(const char *address, int *ret_fd, uint16_t *ret_port, bool *ret_ahead, struct mst_diag *d);
+/* bind(), also to an address that no interface has yet: *ret_ahead. */
+MST_MUST_CHECK int mst_bind_ahead(int fd, const struct sockaddr *a, socklen_t n, bool *ret_ahead);
 
 #endif

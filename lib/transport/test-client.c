@@ -133,9 +133,10 @@ static void silent_server(void **state)
 /* The server plays tricks: what it sends instead of TLS, and how it goes away */
 static void strange_servers(void **state)
 {
-	static const struct { const char *say; enum mst_tls_end end; } row[] = {
-		{ "", MST_TLS_TRUNCATED }, { "HTTP/1.1 400 \r\n\r\n", MST_TLS_PROTOCOL },
-		{ "\x15\x03\x03\x01\x02\x02\x28", MST_TLS_TRUNCATED },     /* a record cut short */
+	static const struct { const char *say; size_t n; enum mst_tls_end end; } row[] = {
+		{ "", 0, MST_TLS_TRUNCATED }, { "HTTP/1.1 400 \r\n\r\n", 17, MST_TLS_PROTOCOL },
+		{ "\x15\x03\x03\x01\x02\x02\x28", 7, MST_TLS_TRUNCATED },  /* a record cut short */
+		{ "\x15\x03\x03\x00\x02\x02\x2a", 7, MST_TLS_ALERT },      /* bad_certificate, which anybody can say */
 	};
 
 	(void)state;
@@ -153,11 +154,12 @@ static void strange_servers(void **state)
 			k = accept(fd, (struct sockaddr *)&a, &n);
 		}
 		assert_true(k >= 0);
-		assert_int_equal(send(k, row[i].say, strlen(row[i].say), 0), strlen(row[i].say));
+		assert_int_equal(send(k, row[i].say, row[i].n, 0), row[i].n);
 		assert_int_equal(shutdown(k, SHUT_WR), 0);
 		rig_until(&r, &r.ended);
 		if (r.client_end != row[i].end)
 			fail_msg("%zu: %s (%s)", i, mst_tls_end_text(r.client_end), r.client_detail);
+		assert_false(r.client_proven);
 		close(k);
 		close(fd);
 		rig_deinit(&r);

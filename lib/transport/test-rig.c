@@ -188,9 +188,9 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 {
 	struct rig *r = owner;
 
-	(void)c;
 	r->ended++;
 	r->client_end = why;
+	r->client_proven = mst_client_proven(c);
 	snprintf(r->client_detail, sizeof(r->client_detail), "%s", detail);
 }
 

@@ -53,6 +53,7 @@ struct rig {
 	/* and at the client */
 	unsigned opened, responses, ended;
 	enum mst_tls_end client_end;
+	bool client_proven;                     /* mst_client_proven() at the end */
 	char client_detail[200];
 	struct mst_peer client_peer;
 	int status;

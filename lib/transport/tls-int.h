@@ -119,6 +119,9 @@ MST_MUST_CHECK int tls_session_use_psk(struct tls_session *t, const char *identi
 void tls_session_key(struct tls_session *t, const struct mst_key *k);
 
 enum tls_io tls_handshake(struct tls_session *t);
+/* Client, in a handshake: is what is still missing the server's Finished alone? Then the server has shown that it has its key; before, anybody
+ * could have said what came. Up to TLS 1.2; in 1.3 the handshake ends with that proof. */
+bool tls_server_proven(const struct tls_session *t);
 enum tls_io tls_read(struct tls_session *t, uint8_t *out, size_t cap, size_t *ret_n);
 enum tls_io tls_write(struct tls_session *t, const uint8_t *p, size_t n, size_t *ret_n);
 /* Say good-bye (close_notify). `stays`: FIN too, for what the peer still sends is drained from `fd`; else it is closed next. */

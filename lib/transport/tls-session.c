@@ -220,6 +220,11 @@ enum tls_io tls_handshake(struct tls_session *t)
 	return outcome(t, r);
 }
 
+bool tls_server_proven(const struct tls_session *t)
+{
+	return t->ssl && SSL_get_state(t->ssl) == TLS_ST_CW_FINISHED;
+}
+
 static enum tls_io plain_outcome(struct tls_session *t, ssize_t n, enum tls_io again)
 {
 	if (n == 0)

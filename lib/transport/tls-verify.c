@@ -28,6 +28,13 @@ static const struct { int x509; enum mst_tls_end end; } end_of[] = {
 	{ X509_V_ERR_HOSTNAME_MISMATCH, MST_TLS_WRONG_NAME },
 };
 
+/* Client: does the certificate that was shown name who is expected? A key that was pinned does. */
+static bool names_expected(struct tls_session *t)
+{
+	return !t->expect_name || (tls_read_names(t) && (mst_cert_names(&t->peer.cert, MST_ID_FQDN, t->expect_name) ||
+							 (t->n_pin && tls_pin_matches(t->peer.cert.spki_sha256, t->pin, t->n_pin))));
+}
+
 /* Latch the refusal; the X509 code chooses the alert. */
 static int no(struct tls_session *t, X509_STORE_CTX *x, int code, X509 *who, const char *text)
 {
@@ -37,6 +44,12 @@ static int no(struct tls_session *t, X509_STORE_CTX *x, int code, X509 *who, con
 	for (size_t i = 0; i < MST_COUNT(end_of); i++)
 		if (end_of[i].x509 == code)
 			end = end_of[i].end;
+	/* that it has ended says something about our clock only when it is the server's own, not of anybody under the same anchor (lesson 15) */
+	if (end == MST_TLS_EXPIRED && !t->ctx->server && !names_expected(t)) {
+		end = MST_TLS_WRONG_NAME;
+		code = X509_V_ERR_HOSTNAME_MISMATCH;
+		text = "no name in the server's certificate is the expected one, and it has ended";
+	}
 	if (who)
 		X509_NAME_oneline(X509_get_subject_name(who), name, sizeof(name));
 	tls_session_end(t, end, "%s%s%s", text ? text : X509_verify_cert_error_string(code), *name ? ": " : "", name);

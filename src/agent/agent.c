@@ -297,6 +297,24 @@ static void timers(struct agent *a)
 		check_start(a);
 }
 
+#define LATE_TURNS 100
+#define LATE_MS 1000
+
+mst_ms agent_rest(struct agent *a, mst_ms left)
+{
+	if (left > 0) {
+		a->late = 0;
+		return left;
+	}
+	if (a->late < LATE_TURNS) {
+		a->late++;
+		return 1;
+	}
+	if (a->late++ == LATE_TURNS)
+		agent_log(a, AGENT_ERROR, "timer-late", "why", "something is due and nothing begins it; it is looked at each second from now on", NULL);
+	return LATE_MS;
+}
+
 static void arm(struct agent *a)
 {
 	mst_ms now = agent_now(), at = now + 3600 * 1000;
@@ -308,18 +326,16 @@ static void arm(struct agent *a)
 	SOONER(check_deadline(a));
 	if (a->visit || agent_lives(a))
 		SOONER(visit_deadline(a));
-	if (leave_running(a) || agent_lives(a))
+	if (leave_running(a) || (!a->visit && agent_lives(a)))
 		SOONER(leave_deadline(a));
-	if (!a->visit && agent_lives(a) && a->own.renew_at - agent_utc(a) < 3600)
-		SOONER(now + (a->own.renew_at > agent_utc(a) ? a->own.renew_at - agent_utc(a) : 0) * 1000);
 	if (may_try(a))
 		SOONER(prov_deadline(a->prov));
 	if (!a->only_check)
 		SOONER(renew_deadline(a));
-	if (agent_mode(a) == AGENT_ENROLLED && !a->once && !a->only_check)
+	if (agent_mode(a) == AGENT_ENROLLED && !a->once && !a->only_check && !check_running(a))
 		SOONER(a->check_at);
 #undef SOONER
-	at = at > now ? at - now : 1;
+	at = agent_rest(a, at - now);
 	tv = (struct timeval){ .tv_sec = at / 1000, .tv_usec = (at % 1000) * 1000 };
 	evtimer_add(a->timer, &tv);
 }

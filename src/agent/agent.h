@@ -68,6 +68,7 @@ struct agent {
 	bool failed_once;            /* once: the run has failed; what is left is to tell it */
 	bool only_check;             /* one check of the credential, nothing else */
 	int exit_code;
+	unsigned late;               /* how often in a row the timer was set for what should have been done already: agent_rest() */
 
 	struct mst_crypto *crypto;
 	struct mst_secenv *env;
@@ -197,13 +198,22 @@ enum policy_phase agent_phase(const struct agent *a);
 enum agent_mode agent_mode(const struct agent *a);
 /* Do what is wanted until everything waits; then set the timer. Every callback ends with it. */
 void agent_turn(struct agent *a);
+/*
+ * How long until the timer, when `left` is how long until the next thing is due. What arm() asks for must be what a turn takes; should something
+ * that is past stay all the same, the node does not turn round and round for it, with its battery and a log on flash: it is told once, and
+ * looked at each second.
+ */
+mst_ms agent_rest(struct agent *a, mst_ms left);
 mst_ms agent_now(void);
 mst_time agent_utc(const struct agent *a);           /* best knowledge */
 mst_time agent_utc_or_0(const struct agent *a);      /* 0 while it is only a lower bound */
 uint32_t agent_random(struct agent *a);
 void agent_learn_time(struct agent *a, mst_time server);
 /* A server's certificate seems to have ended: is it our time that is wrong? */
+/* A server showed a certificate that has ended. It may be anybody's: it changes what the next session is judged by, and nothing that is kept. */
 void agent_doubt_time(struct agent *a);
+/* What the certificate of a session that begins is judged by at least. */
+mst_time agent_floor(struct agent *a);
 void agent_load_clock(struct agent *a);
 void agent_save_clock(struct agent *a);
 /* Where the node is, from now on and after a power cut; NULL: only what the settings say. 0, 1 with `d`, or a fault. */
@@ -322,16 +332,14 @@ json_t *check_ask(struct agent *a);
 json_t *check_verdict(const struct mst_root_cred *c, enum prov_reason r, const char *detail);
 
 /* visit.c: to the MEF, after the enrolment */
-bool visit_due(const struct agent *a);
+bool visit_due(const struct agent *a);               /* what is due can be begun, too */
 void visit_start(struct agent *a);
 void visit_begin(struct agent *a);                   /* after a start, once slots and managed things are loaded */
 void visit_soon(struct agent *a, int64_t seconds);
 void visit_drop(struct agent *a);
-mst_ms visit_deadline(const struct agent *a);
+mst_ms visit_deadline(const struct agent *a);        /* of the one that goes on; else when the next one can begin */
 void visit_go_on(struct agent *a);                   /* its order came on in a session of its own */
 void visit_tick(struct agent *a);
-/* A session with the MEF ended before anything was answered in it: was it our certificate? */
-void own_session_ended(struct agent *a, enum mst_tls_end why);
 
 /* renew.c: the registrations at MEF and MAF are prolonged before they end, the root key is renewed */
 #define RENEW_RETRY_S 3600           /* a renewal that could not even be triggered is tried again after this */

@@ -4,11 +4,6 @@
 #include "agent/inside.h"
 #include "agent/lan.h"
 
-static mst_time tls_now(void *arg)
-{
-	return agent_utc_or_0(arg);
-}
-
 /* "node-7@bbn.example.com" is shared with that briefing node alone; an identity without a name goes to whoever asks. */
 static bool secret_is_for(const struct agent *a, const char *host)
 {
@@ -27,9 +22,9 @@ static int open_tls(struct agent *a, const struct mst_instruction *i, bool psk, 
 		.require_ems = true,
 		.allow_psk = psk,
 		.chain_pem = { (const uint8_t *)a->chain_pem, cert ? a->chain_n : 0 },
-		.now = tls_now,
+		.now = session_utc,
 		.now_arg = a,
-		.clock_floor = agent_utc(a),
+		.clock_floor = agent_floor(a),
 	};
 
 	if (!psk) {

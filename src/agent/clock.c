@@ -75,6 +75,11 @@ void agent_doubt_time(struct agent *a)
 	if (!mst_clock_doubt(&a->clock, agent_now()))
 		return;
 	agent_log(a, AGENT_WARN, "clock-doubted", "why",
-		  "a server's certificate seems to have ended; the time that was told before is forgotten", NULL);
-	agent_save_clock(a);
+		  "a server's certificate seems to have ended; the next one is judged without the time that was told before", NULL);
+}
+
+mst_time agent_floor(struct agent *a)
+{
+	mst_clock_session(&a->clock);
+	return agent_utc(a);
 }

@@ -116,7 +116,7 @@ enum trigger_verdict door_follow(struct agent *a, const struct trigger_order *o,
 			return unusable(d, "there is no credential to check");
 		if (a->errand != AGENT_NO_ERRAND)
 			return unusable(d, "a bootstrap is going on");
-		if (!a->check)
+		if (!check_running(a))       /* also a question to the MEF, and a session with a CSE */
 			check_start(a);
 		return TRIGGER_ACCEPTED;
 	case MST_TRIGGER_INSTRUCTION:

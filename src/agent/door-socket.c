@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/door.h"
+#include "transport/server.h"
 
 #define AT_ONCE 64                   /* datagrams before the other events get their turn */
 #define ROOM (MST_DEVICE_TRIGGER_MAX + 1)
@@ -69,17 +70,19 @@ static int watch(struct door_sockets *s, int fd)
 	return ev && !event_add(ev, NULL) ? 0 : MST_FAULT_MEMORY;
 }
 
-static int refuse(const struct agent *a, const char *where, int fd)
+static int refuse(struct agent *a, const char *where, int fd)
 {
-	agent_log(a, AGENT_ERROR, "door", "address", where, "why", strerror(errno), NULL);
+	int code = errno;
+
 	if (fd >= 0)
 		close(fd);
-	return MST_FAULT_CONFIG;
+	return door_lacks(a, "address", where, strerror(code)) ? 0 : MST_FAULT_CONFIG;
 }
 
 static int open_udp(struct door_sockets *s, const char *text)
 {
 	struct sockaddr_storage to;
+	bool ahead = false;
 	int n, fd;
 
 	if (!parse(text, &to, &n)) {
@@ -87,8 +90,10 @@ static int open_udp(struct door_sockets *s, const char *text)
 		return refuse(s->agent, text, -1);
 	}
 	fd = socket(to.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&to, (socklen_t)n))
+	if (fd < 0 || mst_bind_ahead(fd, (struct sockaddr *)&to, (socklen_t)n, &ahead))
 		return refuse(s->agent, text, fd);
+	if (ahead)
+		agent_log(s->agent, AGENT_WARN, "door-waits", "address", text, "why", "no interface has that address yet; it is heard once one has it", NULL);
 	return watch(s, fd);
 }
 

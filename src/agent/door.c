@@ -87,6 +87,14 @@ static int load_kept(struct agent *a)
 	return 0;
 }
 
+bool door_lacks(struct agent *a, const char *setting, const char *what, const char *why)
+{
+	agent_log(a, a->has_active ? AGENT_WARN : AGENT_ERROR, "door", setting, what, "why", why, "then", a->has_active ?
+		  "the agent goes on without it until it is started again" : "the agent ends", NULL);
+	snprintf(a->door->why, sizeof(a->door->why), "%.100s: %.80s", what, why);
+	return a->has_active;
+}
+
 int door_open(struct agent *a)
 {
 	struct trigger_config c = limits;
@@ -103,14 +111,14 @@ int door_open(struct agent *a)
 	trigger_init(&a->door->trigger, &c, agent_now());
 	if (a->cfg.trigger_signers[0])
 		r = load_signers(a->cfg.trigger_signers, a->door, &d);
+	if (r && door_lacks(a, "signers", a->cfg.trigger_signers, r > 0 ? d.text : mst_fault_text(r)))
+		r = 0, a->door->n_signers = 0;       /* half a list is none */
 	if (!r)
 		r = load_kept(a);
 	if (!r)
 		r = door_sockets_open(a, &a->door->sockets);
 	if (!r && a->cfg.trigger_mm)
 		r = door_mm_open(a, &a->door->mm);
-	if (r)
-		agent_log(a, AGENT_ERROR, "door", "signers", a->cfg.trigger_signers, "why", r > 0 ? d.text : mst_fault_text(r), NULL);
 	return r > 0 ? MST_FAULT_CONFIG : r;
 }
 
@@ -272,9 +280,9 @@ json_t *door_status(const struct agent *a)
 						      trigger_verdict_words(r->verdict), "detail",
 						      status_text(r->detail)));
 	}
-	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o}", "listen", a->cfg.trigger_listen, "socket",
+	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "listen", a->cfg.trigger_listen, "socket",
 			 a->cfg.trigger_socket, "modemManager", door_mm_state(door->mm), "accepted",
-			 (json_int_t)t->count[TRIGGER_ACCEPTED], "refused", refused, "last", last);
+			 (json_int_t)t->count[TRIGGER_ACCEPTED], "refused", refused, "last", last, "lacks", door->why[0] ? status_text(door->why) : json_null());
 }
 
 void door_print(FILE *out, const json_t *door)
@@ -290,6 +298,8 @@ void door_print(FILE *out, const json_t *door)
 	json_object_foreach(json_object_get(door, "refused"), why, n)
 		fprintf(out, ", %lld %s", (long long)json_integer_value(n), why);
 	fputc('\n', out);
+	if (json_is_string(json_object_get(door, "lacks")))
+		fprintf(out, "  missing: %s\n", json_string_value(json_object_get(door, "lacks")));
 	if (last)
 		fprintf(out, "  the last refusal: %s (%s)\n", json_string_value(json_object_get(last, "words")),
 			json_string_value(json_object_get(last, "source")));

@@ -26,6 +26,7 @@ struct agent_door {
 	mst_time gba_expires;                       /* of the session whose key is among them; 0 = none */
 	mst_ms again_at, wait;                      /* the store did not give the root key: when it is asked once more; 0 = it gave it */
 	struct door_sockets *sockets;
+	char why[192];                              /* what the configuration names and is not there: an enrolled node goes on without it */
 	struct door_mm *mm;
 };
 
@@ -37,6 +38,8 @@ enum trigger_verdict door_push(struct agent *a, struct mst_view in, enum trigger
 json_t *door_status(const struct agent *a);
 void door_print(FILE *out, const json_t *door);
 
+/* What is named and cannot be had: told, kept for the status. True: the node goes on without it, as it is enrolled (lesson 2). */
+bool door_lacks(struct agent *a, const char *setting, const char *what, const char *why);
 /* door-socket.c */
 MST_MUST_CHECK int door_sockets_open(struct agent *a, struct door_sockets **ret_s);
 struct door_sockets *door_sockets_close(struct door_sockets *s);

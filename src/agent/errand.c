@@ -172,18 +172,18 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 {
 	struct agent *a = owner;
 	char text[MST_DIALOG_DETAIL], end[MST_DIALOG_DETAIL];
-	bool root = enrolee_session(a->enrolee).psk && !enrolee_session(a->enrolee).exports;     /* with MAF or CSE */
+	bool root = enrolee_session(a->enrolee).psk && !enrolee_session(a->enrolee).exports, proven;     /* with MAF or CSE */
 
-	(void)c;
 	/* The instruction names the MEF only; who failed may be the MAF that it led to. */
 	session_detail(end, sizeof(end), why, detail);
 	snprintf(text, sizeof(text), "at %.80s (%s): %.90s", enrolee_session(a->enrolee).host,
 		 enrolee_step_text(enrolee_step(a->enrolee)), end);
+	proven = mst_client_proven(c);
 	close_session(a);
 	if (why == MST_TLS_EXPIRED)
 		agent_doubt_time(a);
 	if (!enrolee_session(a->enrolee).psk && enrolee_point(a->enrolee) <= ENROLEE_AT_MEF_OPENED)
-		own_session_ended(a, why);
+		(void)own_session_ended(a, why, proven);
 	enrolee_lost(a->enrolee, root ? session_root_reason(why) : session_reason(why), text, agent_now(), agent_utc(a));
 	agent_turn(a);
 }

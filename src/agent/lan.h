@@ -38,7 +38,10 @@ struct lan_words { const char *from, *want, *nobody; };
 /* End the running discovery with what was found and wanted, in that order; with nothing of it, it has failed, and says why. */
 void lan_yield(struct agent *a, const struct lan_found *f, size_t n, const struct lan_left *left, const struct lan_words *words);
 
-/* Where to dial a name that the LAN told us: an address, or NULL. Only a hint; TLS decides who is there. */
+/*
+ * Where to dial a briefing node that the LAN told us of: an address, or NULL. Only a hint; TLS decides who is there. Nobody else is dialled so: what
+ * the LAN says is tried once, with its name after it, in a discovery; a session with a MEF or a MAF would be led astray until the next one.
+ */
 const char *lan_route(const struct agent *a, const char *host, uint16_t port);
 /* A discovery failed that went to `uri`: its hint, if there was one, led nowhere. */
 void lan_forget(struct agent *a, struct mst_view uri);

@@ -537,7 +537,7 @@ static void fetch_anchor(struct agent *a)
 	struct agent_order *k = a->order;
 	struct mst_tls_config c = {
 		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .require_ems = true, .anchors = a->anchors, .n_anchors = a->n_anchors,
-		.now = session_utc, .now_arg = a, .clock_floor = agent_utc(a),
+		.now = session_utc, .now_arg = a, .clock_floor = agent_floor(a),
 	};
 	struct mst_diag d = { 0 };
 	int r;

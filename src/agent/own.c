@@ -8,6 +8,7 @@
 #include "agent/inside.h"
 #include "secenv/move.h"
 
+#define REFUSED_MS (60 * 60 * 1000)  /* then it is shown again: who did not take it may have had a bad hour (lesson 3) */
 #define VERSION 3              /* 1 did not name the MEF; before 3 the key was PKCS #8 */
 #define BLOB_MAX 8192
 
@@ -174,7 +175,7 @@ void own_load(struct agent *a)
 			own_forget(a, (enum own_slot)s);
 	if (a->own.slot[OWN_ACTIVE].there && left_behind(a, &a->own.slot[OWN_ACTIVE])) {
 		agent_log(a, AGENT_INFO, "certificate-slot", "name", names[OWN_ACTIVE], "why", "its key has stayed in another device", NULL);
-		a->own.refused = true;   /* as one that is not taken: the initial credential asks for another one */
+		a->own.left_behind = true;       /* as one that is not taken: the initial credential asks for another one */
 	}
 	plan_renewal(a);
 }
@@ -262,9 +263,32 @@ int own_promote(struct agent *a, struct mst_diag *d)
 	if (!r)
 		own_release(a, &old.key);
 	own_wipe(&old);
-	a->own.refused = false;
+	if (!r)
+		a->own.left_behind = false;
+	a->own.refused_until = 0;
 	plan_renewal(a);
 	return r;
+}
+
+bool own_refused(const struct agent *a)
+{
+	return a->own.left_behind || agent_now() < a->own.refused_until;
+}
+
+bool own_session_ended(struct agent *a, enum mst_tls_end why, bool proven)
+{
+	const struct own_cert *shown = own_choice(a);
+
+	if (session_reason(why) != PROV_NOT_AUTHENTICATED || !proven)
+		return false;
+	if (!shown)
+		a->own.refused_until = 0;
+	if (shown != &a->own.slot[OWN_ACTIVE])
+		return false;
+	a->own.refused_until = agent_now() + REFUSED_MS;
+	agent_log(a, AGENT_WARN, "certificate-refused", "remedy", a->cfg.last_resort ? "the initial certificate is used instead, for an hour at most" :
+		  "last_resort = \"no\" forbids the initial certificate; ask the operator", NULL);
+	return a->cfg.last_resort;
 }
 
 const struct own_cert *own_choice(const struct agent *a)
@@ -274,7 +298,7 @@ const struct own_cert *own_choice(const struct agent *a)
 	if (a->show)
 		return a->show;
 	/* over, or not taken: the initial credential, unless the operator wants none of that */
-	if (!c->there || (a->cfg.last_resort && (a->own.refused || c->not_after <= agent_utc(a))))
+	if (!c->there || (a->cfg.last_resort && (own_refused(a) || c->not_after <= agent_utc(a))))
 		return NULL;
 	return c;
 }

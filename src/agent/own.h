@@ -12,6 +12,7 @@
 #include "crypto/request.h"
 #include "proto/est/est.h"
 #include "secenv/secenv.h"
+#include "transport/tls.h"
 
 struct own_cert {
 	bool there;
@@ -30,7 +31,8 @@ enum own_slot { OWN_ACTIVE, OWN_PENDING, OWN_REQUEST, OWN__COUNT };
 struct agent_own {
 	struct own_cert slot[OWN__COUNT];
 	mst_time renew_at;
-	bool refused;                /* the active one was not taken in a handshake; only in memory (lesson 3) */
+	mst_ms refused_until;        /* the active one was not taken: until then the initial one is shown; only in memory (lesson 3) */
+	bool left_behind;            /* its key has stayed in another device: it cannot be shown */
 };
 
 struct agent;
@@ -51,6 +53,12 @@ MST_MUST_CHECK int own_request(struct agent *a, const struct est_name *name, con
 MST_MUST_CHECK int own_promote(struct agent *a, struct mst_diag *d);
 /* The certificate that a session with the MEF is to show; NULL: the initial one. */
 const struct own_cert *own_choice(const struct agent *a);
+/*
+ * A session that showed own_choice() ended before anything was answered in it: was it our certificate? `proven`: mst_client_proven(); an alert
+ * of anybody says nothing. A MEF that does not take the initial one either has taken nothing back. True: the initial one is shown next.
+ */
+bool own_session_ended(struct agent *a, enum mst_tls_end why, bool proven);
+bool own_refused(const struct agent *a);     /* the active one is not to be shown now */
 void own_wipe(struct own_cert *c);
 /* A key that no slot has any more goes from the device, where it is an object there. */
 void own_release(struct agent *a, const struct mst_secenv_key *k);

@@ -19,6 +19,7 @@ struct agent_page {
 	struct mst_page_door door;
 	uint16_t port;
 	char host[128];                  /* as in setting `page` */
+	char why[160];                   /* there is no server: an enrolled node goes on without */
 	char certificate[3 * MST_SHA256_LEN];    /* its SHA-256, for people */
 	uint8_t out[OUT_MAX];
 };
@@ -244,6 +245,15 @@ static int own_tls(struct agent *a, struct mst_tls_ctx **ret)
 	return r > 0 ? MST_FAULT_CRYPTO : r;
 }
 
+/* Who is enrolled goes on without a page (lesson 2); who is not may have no other way in, and says it by ending. */
+static int failed(struct agent *a, const char *why, int r)
+{
+	agent_log(a, a->has_active ? AGENT_WARN : AGENT_ERROR, "page", "address", a->cfg.page, "why", why, "then", a->has_active ?
+		  "the agent goes on without it until it is started again" : "the agent ends", NULL);
+	snprintf(a->page->why, sizeof(a->page->why), "%s", why);
+	return a->has_active ? 0 : r > 0 ? MST_FAULT_CONFIG : r;
+}
+
 int page_open(struct agent *a)
 {
 	static const struct mst_server_ops server_ops = { .on_request = on_request, .on_close = on_close,
@@ -252,6 +262,7 @@ int page_open(struct agent *a)
 	struct mst_tls_ctx *tls = NULL;
 	struct mst_diag d = { 0 };
 	struct agent_page *p;
+	bool ahead;
 	int fd = -1, r;
 
 	if (!a->cfg.page[0] || a->once)
@@ -259,14 +270,12 @@ int page_open(struct agent *a)
 	p = a->page = calloc(1, sizeof(*p));
 	if (!p)
 		return MST_FAULT_MEMORY;
-	if (!address_split(a->cfg.page, p->host, sizeof(p->host), &p->port)) {
-		agent_log(a, AGENT_ERROR, "page", "address", a->cfg.page, "why", "\"host:port\" expected", NULL);
-		return MST_FAULT_CONFIG;
-	}
+	if (!address_split(a->cfg.page, p->host, sizeof(p->host), &p->port))
+		return failed(a, "\"host:port\" expected", MST_FAULT_CONFIG);
 	p->door.cookie = "muster=";
 	p->door.tls = !loopback(p->host);
 	r = p->door.tls ? own_tls(a, &tls) : 0;
-	r = r ? r : mst_listen(a->cfg.page, false, &fd, &p->port, &d);
+	r = r ? r : mst_listen_ahead(a->cfg.page, &fd, &p->port, &ahead, &d);
 	if (!r) {
 		/* One technician, a browser with half a dozen connections; whoever only holds some keeps nobody out. */
 		l.connections = 16;
@@ -278,10 +287,10 @@ int page_open(struct agent *a)
 	if (tls)
 		mst_tls_ctx_free(tls);           /* the server has its own reference */
 	if (r)
-		agent_log(a, AGENT_ERROR, "page", "address", a->cfg.page, "why", d.text[0] ? d.text : mst_fault_text(r), NULL);
-	else
-		agent_log(a, AGENT_INFO, "page-listens", "address", a->cfg.page, NULL);
-	return r > 0 ? MST_FAULT_CONFIG : r;
+		return failed(a, d.text[0] ? d.text : mst_fault_text(r), r);
+	agent_log(a, ahead ? AGENT_WARN : AGENT_INFO, ahead ? "page-waits" : "page-listens", "address", a->cfg.page, ahead ? "why" : NULL,
+		  "no interface has that address yet; the page is there once one has it", NULL);
+	return 0;
 }
 
 void page_close(struct agent *a)
@@ -301,7 +310,9 @@ json_t *page_code(struct agent *a)
 	const struct agent_page *p = a->page;
 	bool v6;
 
-	if (!p || !p->server)
+	if (p && !p->server)
+		return json_pack("{s:b, s:{s:s, s:o}}", "ok", 0, "error", "field", "page", "text", status_text(p->why));
+	if (!p)
 		return json_pack("{s:b, s:{s:s, s:s}}", "ok", 0, "error", "field", "page", "text",
 				 "is not set; in muster-agent.conf: page = \"127.0.0.1:8480\";");
 	if (!mst_page_fresh_code(&a->page->door, a->crypto, agent_now()))

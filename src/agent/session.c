@@ -5,14 +5,16 @@
 
 #include "agent/card.h"
 #include "agent/inside.h"
-#include "agent/lan.h"
 #include "agent/session-digest.h"
 #include "base/text.h"
 
 /* TLS judges validity by what we know of the time; 0 while that is nothing but a floor (lesson 15). */
 mst_time session_utc(void *arg)
 {
-	return agent_utc_or_0(arg);
+	struct agent *a = arg;
+
+	mst_clock_judges(&a->clock);
+	return agent_utc_or_0(a);
 }
 
 /* A certificate that a MEF gave proves this node to that one; another MEF is shown the initial one. */
@@ -41,7 +43,7 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, bool coap,
 		.n_anchors = own ? i->n_anchors : a->n_anchors,
 		.now = session_utc,
 		.now_arg = a,
-		.clock_floor = agent_utc(a),
+		.clock_floor = agent_floor(a),
 	};
 
 	if (cert) {
@@ -83,7 +85,7 @@ static struct mst_tls_ctx *tls_for(struct agent *a, const uint8_t *ua)
 	bool digest = card_digest(ua);
 	struct mst_tls_config c = {
 		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .require_ems = true, .allow_psk = !digest,
-		.now = session_utc, .now_arg = a, .clock_floor = agent_utc(a), .psk_suite = digest ? 0 : suite, .cert_suite = digest ? suite : 0,
+		.now = session_utc, .now_arg = a, .clock_floor = agent_floor(a), .psk_suite = digest ? 0 : suite, .cert_suite = digest ? suite : 0,
 		.anchors = a->anchors, .n_anchors = digest ? a->n_anchors : 0,
 	};
 	struct mst_diag d = { 0 };
@@ -135,7 +137,6 @@ int session_open_mef(struct agent *a, void *owner, const struct enrolee_peer *at
 
 static struct mst_client_config client_config(struct agent *a, const struct enrolee_peer *at, struct mst_tls_ctx *tls)
 {
-	const char *route = agent_config_route(&a->cfg, at->host, at->port);
 	struct mst_quirks q = agent_config_quirks(&a->cfg);
 
 	return (struct mst_client_config){
@@ -145,7 +146,7 @@ static struct mst_client_config client_config(struct agent *a, const struct enro
 		.host = at->host,
 		.port = at->port,
 		.server_name = at->host,
-		.connect_to = route ? route : lan_route(a, at->host, at->port),
+		.connect_to = agent_config_route(&a->cfg, at->host, at->port),
 		.limits = { .header_octets = 16384, .body_octets = 65536 },
 		.connect_ms = a->cfg.open_timeout * 1000,
 		/* silence over datagrams says something about the key: before the enrolee's own time is over, which says nothing */

@@ -281,6 +281,42 @@ static void test_configuration_errors(void **state)
 }
 
 /* The daemon: enrols at boot, answers on its socket, is triggered by hand, stops cleanly. */
+/* Lesson 2: a node in service starts, whatever is missing that it can live without; one that is not enrolled says so by ending. */
+static void test_what_is_optional_is_missing(void **state)
+{
+	char log[8192], ahead[160];          /* addresses that no interface has yet */
+	const char *const lacks[] = {
+		ahead,
+		"page = \"nosuch.invalid:8480\";\n",
+		"trigger = { signers = \"nosuch.pem\"; };\n",
+		"trigger = { socket = \"/nosuch/directory/socket\"; };\n",
+		"bundle_anchors = \"nosuch.pem\";\n",
+	};
+	static const char *const says[] = { "page-waits", "page address", "door signers", "door address", "bundle-anchors" };
+	json_t *s;
+	pid_t pid;
+
+	(void)state;
+	snprintf(ahead, sizeof(ahead), "page = \"203.0.113.7:%u\";\ntrigger = { listen = \"203.0.113.7:%u\"; };\n", m->mef_port, m->maf_port);
+	expect_exit(run(mock_config(m, "o", mock_instruction(m), lacks[2]), "run", NULL), 3);
+	expect_exit(run(mock_config(m, "o", mock_instruction(m), lacks[1]), "run", NULL), 1);
+	expect_exit(run(mock_config(m, "o", mock_instruction(m), ""), "run", "--once"), 0);
+	for (size_t i = 0; i < MST_COUNT(lacks); i++) {
+		const char *conf = mock_config(m, "o", mock_instruction(m), lacks[i]);
+
+		pid = start_agent(conf, "run", NULL);
+		serve_until(pid, "enrolled-already");
+		read_text(err_path, log, sizeof(log));
+		if (!strstr(log, says[i]) || (!i && !strstr(log, "door-waits")))
+			fail_msg("case %zu: %s", i, log);
+		s = status_beside(conf);
+		if (json_is_string(json_object_get(json_object_get(s, "pushed"), "lacks")) != (i == 2 || i == 3))
+			fail_msg("case %zu: %s", i, log);
+		json_decref(s);
+		expect_clean_stop(pid);
+	}
+}
+
 static void test_daemon(void **state)
 {
 	const char *conf = mock_config(m, "s", mock_instruction(m), "");
@@ -494,6 +530,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_fallback, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_optional_is_missing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_untrusted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_store, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missing_key_file, setup, teardown),

@@ -237,6 +237,11 @@ static enum prov_reason reason_of(const struct agent_ub *u)
 	return PROV_INTERNAL;
 }
 
+int64_t ub_later(const struct agent_config *c, bool tls, int64_t asked)
+{
+	return tls || asked < c->backoff_max ? asked : c->backoff_max;
+}
+
 static struct ub_outcome outcome_of(struct agent_ub *u)
 {
 	struct ub_outcome o = { .reason = u->reason };
@@ -251,7 +256,7 @@ static struct ub_outcome outcome_of(struct agent_ub *u)
 		return o;
 	if (u->ue.state == GBA_UE_LATER) {
 		o.reason = PROV_BUSY;
-		o.retry_after = u->ue.retry_after;
+		o.retry_after = ub_later(&a->cfg, u->tls, u->ue.retry_after);
 		snprintf(o.detail, sizeof(o.detail), "the BSF asks to come again later");
 	} else if (u->ue.state == GBA_UE_FAILED) {
 		o.reason = reason_of(u);

@@ -35,5 +35,8 @@ void ub_forget(struct agent *a);
 void ub_free(struct agent *a);
 /* How long one may take, cards and resynchronisation included; 0 without a card. */
 mst_ms ub_ms(const struct agent_config *c);
+/* For how long a BSF that asks to come again later may put this node off. Before rspauth nothing but TLS authenticates it: over plain HTTP it
+ * may be anybody, and gets no more than the node's own longest wait. */
+int64_t ub_later(const struct agent_config *c, bool tls, int64_t asked);
 
 #endif

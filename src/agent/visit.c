@@ -467,13 +467,12 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 	struct agent_visit *v = a->visit;
 	char text[MST_DIALOG_DETAIL];
 
-	(void)c;
 	session_detail(text, sizeof(text), why, detail);
 	agent_log(a, AGENT_DEBUG, "visit-ended", "for", job_name[v->job], "why", text, NULL);
 	if (why == MST_TLS_EXPIRED)
 		agent_doubt_time(a);
 	if (!v->answered)
-		own_session_ended(a, why);
+		v->refused = own_session_ended(a, why, mst_client_proven(c));
 	if (v->est_runs || v->job != VISIT_COMMANDS)
 		est_lost(&v->est, text, agent_now());
 	if (a->order)
@@ -488,17 +487,6 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 }
 
 static const struct mst_client_ops visit_ops = { on_open, on_response, on_end };
-
-void own_session_ended(struct agent *a, enum mst_tls_end why)
-{
-	if (session_reason(why) != PROV_NOT_AUTHENTICATED || own_choice(a) != &a->own.slot[OWN_ACTIVE])
-		return;
-	a->own.refused = true;
-	if (a->visit)
-		a->visit->refused = a->cfg.last_resort;
-	agent_log(a, AGENT_WARN, "certificate-refused", "remedy", a->cfg.last_resort ? "the initial certificate is used instead" :
-		  "last_resort = \"no\" forbids the initial certificate; ask the operator", NULL);
-}
 
 /* Where the maker's secret proves both ends, it does here. */
 static int open_session(struct agent *a, const struct enrolee_peer *mef)
@@ -562,25 +550,35 @@ static bool start(struct agent *a, enum visit_job job)
 	visit_drop(a);
 	plan(a, AGAIN_S);
 	managed_put_off(a->managed, agent_utc(a), agent_utc(a) + AGAIN_S);
+	if (job == VISIT_RENEW || job == VISIT_ANEW) {
+		a->own.renew_at = agent_utc(a) + AGAIN_S;
+		once_did(a, false, "certificate", d.text[0] ? d.text : "it could not be begun");
+	}
 	return false;
 }
 
+/* Not before the proof of a new certificate. */
 static mst_time key_due(const struct agent *a)
 {
-	const struct managed_key *k = managed_next_key(a->managed);
+	const struct managed_key *k = a->own.slot[OWN_PENDING].there ? NULL : managed_next_key(a->managed);
 
 	return k ? k->renew_at : MST_TIME_MAX;
 }
 
-static bool renewal_due(const struct agent *a)
+static mst_time renewal_at(const struct agent *a)
 {
-	return a->own.slot[OWN_ACTIVE].there && agent_utc(a) >= a->own.renew_at;
+	return a->own.slot[OWN_ACTIVE].there ? a->own.renew_at : MST_TIME_MAX;
+}
+
+/* A MEF behind an operator's BSF is visited by enrolling anew: the key of its session ends with the B-TID. */
+static bool may_visit(const struct agent *a)
+{
+	return a->has_active && a->active.mef_reg_id[0] && a->active.method != MST_METHOD_GBA && agent_bootstrap_methods(a);
 }
 
 bool visit_due(const struct agent *a)
 {
-	/* a MEF behind an operator's BSF is visited by enrolling anew: the key of its session ends with the B-TID */
-	return a->has_active && a->active.mef_reg_id[0] && a->active.method != MST_METHOD_GBA && agent_bootstrap_methods(a) && (renewal_due(a) || agent_utc(a) >= key_due(a) || agent_now() >= a->visit_at);
+	return may_visit(a) && (agent_utc(a) >= renewal_at(a) || agent_utc(a) >= key_due(a) || agent_now() >= a->visit_at);
 }
 
 void visit_start(struct agent *a)
@@ -591,9 +589,9 @@ void visit_start(struct agent *a)
 		return;
 	if (a->own.slot[OWN_PENDING].there && agent_now() >= a->visit_at)
 		job = VISIT_PROVE;
-	else if (renewal_due(a))
+	else if (agent_utc(a) >= renewal_at(a))
 		/* one that is over may still be renewed, where the MEF has a window; if not, the next time it is refused */
-		job = a->own.refused && a->cfg.last_resort ? VISIT_ANEW : VISIT_RENEW;
+		job = own_refused(a) && a->cfg.last_resort ? VISIT_ANEW : VISIT_RENEW;
 	else if (a->own.slot[OWN_PENDING].there)
 		return;
 	(void)start(a, job);
@@ -604,10 +602,14 @@ mst_ms visit_deadline(const struct agent *a)
 	mst_ms at;
 
 	if (!a->visit) {
-		mst_time left = key_due(a) - agent_utc(a);
+		mst_time due = key_due(a) < renewal_at(a) ? key_due(a) : renewal_at(a), left = due - agent_utc(a);
 
+		if (!may_visit(a))
+			return MST_NEVER;
+		if (left >= 86400)
+			return a->visit_at;
 		at = agent_now() + (left > 0 ? left : 0) * 1000;
-		return left < 86400 && a->has_active && at < a->visit_at ? at : a->visit_at;
+		return at < a->visit_at ? at : a->visit_at;
 	}
 	at = a->visit->est_runs ? est_deadline(&a->visit->est) : order_deadline(a);
 	return a->visit->mef_runs && mmef_deadline(&a->visit->mef) < at ? mmef_deadline(&a->visit->mef) : at;

@@ -53,7 +53,7 @@ def test_the_unit_is_tight(root, name):
 def test_the_unit_names_what_is_installed(root, name):
     text = unit(root, name).read_text()
     assert "@" not in re.sub(r"@(system-service|privileged|resources)\b", "", text), "a value was not filled in"
-    for program in re.findall(r"^Exec\w+=(\S+)", text, re.M):
+    for program in re.findall(r"^Exec\w+=-?(\S+)", text, re.M):
         if "/" in program:
             assert (root / program.lstrip("/")).is_file(), program
 
@@ -71,6 +71,12 @@ def test_the_agent_reaches_a_tpm_and_no_other_device(root):
     assert "PrivateDevices=yes" not in lines and "DevicePolicy=closed" in lines
     assert [line for line in lines if line.startswith(("DeviceAllow=", "SupplementaryGroups="))] == ["DeviceAllow=/dev/tpmrm0 rw", "SupplementaryGroups=tss"]
     assert re.search(r"^g tss\s", next(root.rglob("sysusers.d/muster.conf")).read_text(), re.M)
+
+
+def test_a_check_that_finds_something_keeps_no_node_out_of_service(root):
+    """It names what is optional as well; whether the agent can run without, the agent says (lesson 2)."""
+    text = unit(root, "muster-agent.service").read_text()
+    assert re.findall(r"^ExecStartPre=(.).*--check$", text, re.M) == ["-"], text
 
 
 def test_the_users_are_made(root):

@@ -105,6 +105,11 @@ def test_answers_that_are_not_taken(tmp_path, bsf, maf):
         report = node.status()["reports"][0]
         assert report["reason"] == reason and report["remedy"] and report["step"] == "bsf.bootstrap", (what, report)
         assert node.status()["credential"] is None and node.status()["pending"] is None
+    # forged on the way, as anybody can do over HTTP: a week is not what it gets
+    bsf.spoil = lambda *_: (503, {"Retry-After": "604800"}, b"")
+    with Running(node) as agent:
+        agent.wait_log("bootstrapping-failed")
+        until("a short wait", lambda: (left := node.status()["nextTry"]) is not None and left <= 4)     # twice backoff_max
     bsf.spoil = None
     past(bsf)
     assert node.run_once().returncode == 1 and node.reports() == [("gba", "expired")], node.status()["reports"]
