@@ -349,13 +349,25 @@ static void instructions_that_have_ended(void **state)
 	assert_int_equal(said("no-instructions"), 0);
 }
 
-/* … and made anew when the MAF has forgotten it. */
+/* As an agent of before left it, which kept no instruction with a credential. */
+static void without_origin(const char *name)
+{
+	static const char *const blobs[] = { "origin-a", "origin-b", "origin-c", "origin-d" };
+	struct mst_secenv *s = state_of(name);
+
+	for (size_t i = 0; i < MST_COUNT(blobs); i++)
+		assert_int_equal(s->ops->store_blob(s, blobs[i], MST_VIEW_NONE, NULL), 0);
+	s->ops->close(s);
+}
+
+/* … and made anew when the MAF has forgotten it; also where the credential alone says where it came from. */
 static void lost_when_they_have_ended(void **state)
 {
 	const char *conf = enrolled_until("v");
 	pid_t pid;
 
 	(void)state;
+	without_origin("v");
 	m->maf_forgets = MST_RSC_NOT_FOUND;
 	pid = start_agent(conf, "run", NULL);
 	serve_until(pid, "credential-lost");
