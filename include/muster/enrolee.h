@@ -26,8 +26,9 @@
  * The power may be cut at any moment. At the next start hand in what the slots hold (struct muster_start): the work goes on
  * from there. The active slot changes only after the new credential has authenticated; there is never none.
  *
- * Time: `now` is monotonic milliseconds; `utc` is the time of day in seconds, or 0 when the device does not know it. A clock
- * that lost its battery does no harm: the library knows when it was built, and believes what an authenticated server says.
+ * Time: `now` is monotonic milliseconds, from any origin that stays the same from muster_init() on; `utc` is the time of day in
+ * seconds, or 0 when the device does not know it. A clock that lost its battery does no harm: the library knows when it was built,
+ * and believes what an authenticated server says.
  *
  * Threads: none. Different machines may be used in different threads.
  * Stability: names here keep their meaning within a major version of the shared library; structures that the caller fills
@@ -140,8 +141,9 @@ struct muster_start {
 
 /*
  * Begin. MUSTER_OK; or nothing has begun: MUSTER_MALFORMED, MUSTER_OVERSIZED, MUSTER_UNKNOWN_METHOD (muster_detail() says what,
- * and where), MUSTER_EXPIRED, MUSTER_NOT_YET_VALID (the sequence), MUSTER_STORAGE (a slot's record is damaged: never taken for
- * an empty one; erase it, or hand in NULL, when that is what you want), MUSTER_UNKNOWN (neither a sequence nor anything pending).
+ * and where), MUSTER_EXPIRED, MUSTER_NOT_YET_VALID (the sequence; a device whose credential came from one that has ended is renewed
+ * by the same instructions without that end), MUSTER_STORAGE (a slot's record is damaged: never taken for an empty one; erase it,
+ * or hand in NULL, when that is what you want), MUSTER_UNKNOWN (neither a sequence nor anything pending).
  * May be called again whatever happened before, except between a WANT_SAVE and its answer.
  */
 enum muster_reason muster_start(struct muster_enrolee *e, const struct muster_start *s, int64_t now, int64_t utc);

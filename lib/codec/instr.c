@@ -68,7 +68,7 @@ static const struct mst_field sequence_row[] = {
 	MST_ROW(ID, 2, STR, 0, S, id, 1, 64, "briefing or bundle, for correlation",
 	        .check = mst_check_token, .expects = MST_EXPECTS_TOKEN),
 	MST_ROW(VALID_FROM, 3, TIME, 0, S, valid_from, 0, 0, "not to be used before"),
-	MST_ROW(VALID_UNTIL, 4, TIME, 0, S, valid_until, 0, 0, "not to be used from then on"),
+	MST_ROW(VALID_UNTIL, 4, TIME, 0, S, valid_until, 0, 0, "begins nothing from then on; who was enrolled by it stays"),
 	MST_ROW_LIST(INSTRUCTIONS, 5, OBJECT, MST_F_REQUIRED, S, instructions, n_instructions, 1, MST_SEQ_MAX,
 	             0, 0,
 	             "tried in order until one succeeds", .sub = &mst_instruction_msg),

@@ -174,12 +174,31 @@ const void *muster_record(struct muster_enrolee *e, size_t *ret_n)
 	return d->io;
 }
 
+/*
+ * What the slot "pending" holds from now on, for the instructions that follow: what is found there proven is promoted without another
+ * question, and the port promotes what lies there.
+ */
+static void note_pending(struct device *d, bool known)
+{
+	d->has_pending = known;
+	if (known) {
+		d->pending = *enrolee_credential(&d->inner);
+		d->pending.generation = d->generation;
+	} else {
+		mst_key_wipe(&d->pending.key);       /* its MEF is for the report still */
+		mst_key_wipe(&d->pending.ke);
+	}
+}
+
 void muster_saved(struct muster_enrolee *e, int64_t now, int64_t utc)
 {
 	struct device *d = device_of(e);
+	enum muster_want w = muster_want(e);
 
 	mst_wipe(d->io, MST_ROOT_CRED_MAX);
-	d->generation += muster_want(e) == MUSTER_WANT_SAVE;
+	d->generation += w == MUSTER_WANT_SAVE;
+	if (w == MUSTER_WANT_SAVE || w == MUSTER_WANT_PROMOTE)
+		note_pending(d, w == MUSTER_WANT_SAVE);
 	enrolee_saved(&d->inner, now, device_utc(d, now, utc));
 	device_settle(d, now, utc);
 }
@@ -189,6 +208,8 @@ void muster_save_failed(struct muster_enrolee *e, const char *detail, int64_t no
 	struct device *d = device_of(e);
 
 	mst_wipe(d->io, MST_ROOT_CRED_MAX);
+	if (muster_want(e) == MUSTER_WANT_SAVE)
+		note_pending(d, false);          /* the old record or the new one */
 	enrolee_save_failed(&d->inner, detail, now, device_utc(d, now, utc));
 	device_settle(d, now, utc);
 }

@@ -57,7 +57,7 @@ enum muster_reason muster_init(struct muster_enrolee *e, const struct muster_con
 		return MUSTER_UNSUPPORTED;
 	}
 	enrolee_init(&d->inner, &d->cfg);
-	mst_clock_init(&d->clock, MST_BUILD_TIME, 0, 0);
+	mst_clock_init(&d->clock, MST_BUILD_TIME, 0, MST_NEVER);     /* not counting yet: muster_start() */
 	return MUSTER_OK;
 }
 
@@ -310,6 +310,8 @@ enum muster_reason muster_start(struct muster_enrolee *e, const struct muster_st
 	struct mst_diag why = { 0 };
 
 	forget_run(d);
+	if (d->clock.at == MST_NEVER)
+		d->clock.at = now;               /* which may count from any origin */
 	if (s->size != sizeof(*s)) {
 		mst_diag_set(&why, 0, "size", "of another version of the library", NULL);
 		return refuse(d, MUSTER_UNSUPPORTED, &why);

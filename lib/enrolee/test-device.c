@@ -38,6 +38,7 @@ static const struct { int status, rsc; const char *json; } answers[] = {
 /* The world that the ports lead to: a MEF and a MAF, two slots, and a counter at which something fails. */
 static struct world {
 	unsigned calls, fail_at;             /* the call that fails; 0 = none */
+	unsigned maf_down;                   /* so many sessions with the MAF fail */
 	bool fired;
 	unsigned answer;                     /* next of `answers` */
 	char request[8192], reply[4096];
@@ -80,6 +81,8 @@ static enum muster_reason open_session(void *ctx, const struct muster_session *s
 		assert_int_equal(s->psk.n, MUSTER_KEY_LEN);
 		assert_null(s->export_label);
 		w.answer = strcmp(s->psk_identity, KM_ID) ? 4 : 5;
+		if (w.maf_down && w.maf_down--)
+			return MUSTER_UNREACHABLE;
 	} else {
 		assert_string_equal(s->export_label, "EXPORTER-oneM2M-Bootstrap");
 		w.answer = 0;
@@ -367,7 +370,45 @@ static void test_power_cut_after_each_save(void **state)
 		assert_int_equal(enrol(NULL), MUSTER_OK);
 		assert_int_equal(w.opened, cut == 1 ? 2 : cut == 2 ? 1 : 0);
 		assert_int_equal(w.promoted, 1);
+		assert_string_equal(muster_report(&e, 0).uri, "https://mef.example.com:8443");
 	}
+}
+
+/*
+ * Two providers, and B's key was proven and saved when the power went. Now A answers as far as its MEF, and its key takes the place of
+ * B's in the slot: it is the one that the slot holds, and nobody has proven it.
+ */
+static void test_what_the_slot_holds_is_what_is_known(void **state)
+{
+	static const char both[] = "{\"version\":1,\"instructions\":[" INSTRUCTION("mef.a.example.com") "," INSTRUCTION("mef.example.com") "]}";
+	static struct muster_credential c;
+
+	(void)state;
+	fresh();
+	assert_int_equal(enrol(SEQUENCE), MUSTER_OK);
+	memcpy(w.slot[MUSTER_SLOT_PENDING], w.slot[MUSTER_SLOT_ACTIVE], MUSTER_RECORD_MAX);
+	w.slot_n[MUSTER_SLOT_PENDING] = w.slot_n[MUSTER_SLOT_ACTIVE];
+	w.promoted = w.opened = 0;
+	w.maf_down = 1;
+	assert_int_equal(enrol(both), MUSTER_OK);
+	assert_int_equal(muster_reports(&e), 2);
+	assert_int_equal(muster_report(&e, 0).reason, MUSTER_UNREACHABLE);
+	assert_true(muster_credential_read(&c, w.slot[MUSTER_SLOT_ACTIVE], w.slot_n[MUSTER_SLOT_ACTIVE]));
+	assert_string_equal(muster_credential_text(&c, MUSTER_MEF_FQDN), "mef.example.com");
+	assert_true(muster_credential_confirmed(&c));
+	assert_string_equal(muster_credential_text(&c, MUSTER_KEY_ID), KM_ID);
+	assert_int_equal(w.promoted, 1);
+	assert_int_equal(w.opened, 2 + 3);           /* A's two, and B anew: its slot is gone */
+	/* the control: A's MEF does not answer either, and what is in the slot serves */
+	memcpy(w.slot[MUSTER_SLOT_PENDING], w.slot[MUSTER_SLOT_ACTIVE], MUSTER_RECORD_MAX);
+	w.slot_n[MUSTER_SLOT_PENDING] = w.slot_n[MUSTER_SLOT_ACTIVE];
+	w.opened = 0;
+	w.calls = 0;
+	w.fail_at = 4;                               /* two loads, the random numbers, the first session */
+	assert_int_equal(enrol(both), MUSTER_OK);
+	assert_int_equal(w.opened, 1);
+	assert_int_equal(w.promoted, 2);
+	muster_credential_wipe(&c);
 }
 
 static void test_every_instruction_has_its_reason(void **state)
@@ -536,6 +577,30 @@ static void test_inputs_out_of_turn(void **state)
 		}
 }
 
+/* The monotonic clock may count from any origin (run.h): the host may have been up for a year, or count from before. */
+static void test_time_from_any_origin(void **state)
+{
+	static const int64_t origin[] = { 0, INT64_C(400) * 86400 * 1000, -INT64_C(400) * 86400 * 1000, INT64_C(1) << 52 };
+	struct muster_start s = { .size = sizeof(s), .sequence = SEQUENCE, .sequence_n = strlen(SEQUENCE) };
+	int64_t build;
+
+	(void)state;
+	fresh();
+	build = muster_time(&e, 0, 0);
+	for (size_t i = 0; i < MST_COUNT(origin); i++) {
+		fresh();
+		assert_int_equal(muster_time(&e, origin[i], 0), build);      /* before the first start */
+		assert_int_equal(muster_start(&e, &s, origin[i], 0), MUSTER_OK);
+		assert_int_equal(muster_time(&e, origin[i], 0), build);
+		assert_int_equal(muster_time(&e, origin[i], build + 1), build + 1);  /* a clock that is right is right */
+		assert_int_equal(muster_session(&e)->utc, build);
+		/* from then on it counts, also over another start */
+		assert_int_equal(muster_time(&e, origin[i] + 5000, 0), build + 5);
+		assert_int_equal(muster_start(&e, &s, origin[i] + 6000, 0), MUSTER_OK);
+		assert_int_equal(muster_time(&e, origin[i] + 7000, 0), build + 7);
+	}
+}
+
 /* No clock: what the MEF says is believed, what a broken battery says is not (lesson 15). */
 static void test_time_without_a_clock(void **state)
 {
@@ -623,7 +688,8 @@ int main(void)
 		cmocka_unit_test(test_every_instruction_has_its_reason), cmocka_unit_test(test_refused_beginnings),
 		cmocka_unit_test(test_a_damaged_slot), cmocka_unit_test(test_bad_configurations), cmocka_unit_test(test_other_answers),
 		cmocka_unit_test(test_time_runs_out_and_sessions_end), cmocka_unit_test(test_inputs_out_of_turn),
-		cmocka_unit_test(test_time_without_a_clock), cmocka_unit_test(test_stack), cmocka_unit_test(test_layout), cmocka_unit_test(test_words),
+		cmocka_unit_test(test_time_without_a_clock), cmocka_unit_test(test_time_from_any_origin),
+		cmocka_unit_test(test_what_the_slot_holds_is_what_is_known), cmocka_unit_test(test_stack), cmocka_unit_test(test_layout), cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

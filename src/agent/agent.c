@@ -84,7 +84,7 @@ int agent_trigger_as(struct agent *a, struct mst_view cbor, const char *attempt,
 	a->seen_state = prov_state(a->prov);
 	bundle_ended(a, attempt);        /* what earlier ones began is replaced */
 	record_begin(a, attempt, by);
-	/* For a renewal when the file is gone; what is not kept is only missed then. */
+	/* For a boot trigger when no file is set, and a renewal when the progress is gone; what is not kept is only missed then. */
 	if (a->env->ops->store_blob(a->env, "sequence", cbor, NULL))
 		agent_log(a, AGENT_WARN, "sequence-not-kept", NULL);
 	agent_point(a, "triggered");
@@ -119,10 +119,11 @@ int agent_trigger_file(struct agent *a, const char *by, struct mst_diag *d)
 void agent_trigger_or_say(struct agent *a, const char *why)
 {
 	struct mst_diag d = { 0 };
-	int r = agent_trigger_file(a, why, &d);
+	/* who has been somewhere stays there, also when the file in the configuration leads, or leads by now, elsewhere */
+	int r = a->has_active ? agent_again(a, why, &d) : agent_trigger_file(a, why, &d);
 
 	if (r)
-		agent_log(a, AGENT_WARN, "no-instructions", "for", why, "file", d.field, "why", d.text, "remedy",
+		agent_log(a, AGENT_WARN, "no-instructions", "for", why, a->has_active ? "at" : "file", d.field, "why", d.text, "remedy",
 			  "correct the file, or run: muster-agent trigger FILE", NULL);
 	else
 		agent_log(a, AGENT_INFO, "triggered", "by", why, "attempt", prov_attempt(a->prov), NULL);

@@ -192,7 +192,7 @@ bool agent_make_attempt(struct agent *a, char out[33]);
 MST_MUST_CHECK int agent_trigger_as(struct agent *a, struct mst_view cbor, const char *attempt, const char *by,
 				    struct mst_diag *d);
 MST_MUST_CHECK int agent_trigger_file(struct agent *a, const char *by, struct mst_diag *d);
-/* The same for the agent itself: what came of it is in the log. */
+/* For the agent itself: what came of it is in the log. With a credential, also one that has ended, as agent_again(), else by the file. */
 void agent_trigger_or_say(struct agent *a, const char *why);
 enum policy_phase agent_phase(const struct agent *a);
 enum agent_mode agent_mode(const struct agent *a);
@@ -223,9 +223,15 @@ bool agent_lives(const struct agent *a);
 
 /* upkeep.c */
 void agent_enrolled_now(struct agent *a);            /* the active slot has a new credential, or one for the first time */
+/*
+ * Enrol again, with whom the node is: by the instructions of the last run, from their beginning; when these cannot be followed any more,
+ * because they have ended, by the one that led to the credential. Never by the file of the configuration: it may lead to a provider
+ * that the node was moved away from. 0 or a positive prov_reason with `d`.
+ */
+MST_MUST_CHECK int agent_again(struct agent *a, const char *by, struct mst_diag *d);
 /* An errand for a pending slot alone has ended. */
 void agent_finished(struct agent *a, bool done, enum prov_reason r);
-/* The way back from "enrolled": the last sequence once more, as a run of its own named by `trigger`. The old slot
+/* The way back from "enrolled": agent_again(), as a run of its own named by `trigger`. The old slot
  * survives it until a new credential has been used. */
 void agent_bootstrap_again(struct agent *a, const char *trigger, const char *why);
 /* Enrol anew because something ends; what there is goes on meanwhile. */

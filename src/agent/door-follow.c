@@ -108,7 +108,7 @@ enum trigger_verdict door_follow(struct agent *a, const struct trigger_order *o,
 		if (agent_mode(a) == AGENT_BUSY)
 			return unusable(d, "a bootstrap is going on");
 		/* a run that waits for another provider is not given up for it (decision 0030) */
-		return upkeep_now(a) ? TRIGGER_ACCEPTED : of_engine(agent_trigger_file(a, by, d), d);
+		return upkeep_now(a) ? TRIGGER_ACCEPTED : of_engine(agent_again(a, by, d), d);
 	case MST_TRIGGER_RUN:
 		return of_engine(agent_trigger_file(a, by, d), d);
 	case MST_TRIGGER_CHECK:

@@ -88,24 +88,27 @@ static void save_or_say(struct agent *a)
 		agent_log(a, AGENT_WARN, "leaving-not-saved", "why", d.text, NULL);
 }
 
-static void drop_first(struct kept *l)
+static void drop(struct kept *l, size_t i)
 {
-	l->c[0] = l->c[1];
+	if (i == 0) {
+		l->c[0] = l->c[1];
+		l->mef_gone = l->maf_gone = false;
+		l->failures = 0;
+		l->next = 0;
+	}
 	mst_root_cred_wipe(&l->c[1]);
 	l->n--;
-	l->mef_gone = l->maf_gone = false;
-	l->failures = 0;
-	l->next = 0;
 }
 
-/* The first of the list is done with. */
-static void forget(struct agent *a, const char *why)
+/* One of the list is done with. */
+static void forget(struct agent *a, size_t i, const char *why)
 {
 	struct agent_leave *l = a->leave;
 
-	agent_log(a, AGENT_INFO, "left", "provider", l->kept.c[0].admin_fqdn, "maf", l->kept.c[0].maf_fqdn, "why", why, NULL);
-	drop_first(&l->kept);
-	l->at = agent_now();
+	agent_log(a, AGENT_INFO, "left", "provider", l->kept.c[i].admin_fqdn, "maf", l->kept.c[i].maf_fqdn, "why", why, NULL);
+	drop(&l->kept, i);
+	if (i == 0)
+		l->at = agent_now();
 	save_or_say(a);
 	agent_point(a, "left");
 }
@@ -161,11 +164,20 @@ int leave_load(struct agent *a)
 	return 0;
 }
 
+static bool same_mef(const struct mst_root_cred *a, const struct mst_root_cred *b)
+{
+	return !strcmp(a->admin_fqdn, b->admin_fqdn) && !strcmp(a->mef_fqdn, b->mef_fqdn);
+}
+
+static bool same_maf(const struct mst_root_cred *a, const struct mst_root_cred *b)
+{
+	return !strcmp(a->admin_fqdn, b->admin_fqdn) && !strcmp(a->maf_fqdn, b->maf_fqdn);
+}
+
 /* Is what the pending slot holds from somebody else? */
 static bool elsewhere(const struct mst_root_cred *old, const struct mst_root_cred *new)
 {
-	return strcmp(old->admin_fqdn, new->admin_fqdn) != 0 || strcmp(old->mef_fqdn, new->mef_fqdn) != 0 ||
-	       strcmp(old->maf_fqdn, new->maf_fqdn) != 0;
+	return !same_mef(old, new) || !same_maf(old, new);
 }
 
 int leave_keep(struct agent *a, struct mst_diag *d)
@@ -190,7 +202,7 @@ int leave_keep(struct agent *a, struct mst_diag *d)
 	}
 	*before = *l;
 	if (l->n == LEAVE_MAX)
-		drop_first(l);
+		drop(l, 0);
 	l->c[l->n] = a->active;
 	l->c[l->n++].key = key;
 	mst_key_wipe(&key);
@@ -240,7 +252,7 @@ static void round_ended(struct agent *a)
 	int64_t wait = FIRST_S;
 
 	if (l->kept.mef_gone && l->kept.maf_gone) {
-		forget(a, "de-registered");
+		forget(a, 0, "de-registered");
 		return;
 	}
 	for (unsigned i = 0; i < l->kept.failures && wait < MOST_S; i++)
@@ -444,19 +456,38 @@ bool leave_running(const struct agent *a)
 	return a->leave && a->leave->stage != STAGE_NONE;
 }
 
+/*
+ * A node that has come back gives nothing back: a MEF answers whom it knows with the registration that it has (TS-0003 8.3.5.2), so that
+ * the one that was to be given back is the one in use.
+ */
+static void forget_where_it_is(struct agent *a)
+{
+	struct kept *k = &a->leave->kept;
+
+	for (size_t i = k->n; i-- > 0;)
+		if (same_mef(&k->c[i], &a->active) && same_maf(&k->c[i], &a->active))
+			forget(a, i, "the node is back there");
+}
+
 void leave_start(struct agent *a)
 {
 	struct agent_leave *l = a->leave;
 
+	if (!l || l->stage != STAGE_NONE)
+		return;
+	forget_where_it_is(a);
 	if (!leave_due(a))
 		return;
 	if (l->kept.c[0].not_after <= agent_utc(a)) {
-		forget(a, "it has ended by itself");
+		forget(a, 0, "it has ended by itself");
 		return;
 	}
 	/* who came by GBA has no key with a MEF that it could come with again: there is nothing to give back (a BSF's session ends by itself) */
 	if (l->kept.c[0].method == MST_METHOD_GBA)
 		l->kept.mef_gone = true;
+	/* one of the two is the same still, or again */
+	l->kept.mef_gone = l->kept.mef_gone || same_mef(&l->kept.c[0], &a->active);
+	l->kept.maf_gone = l->kept.maf_gone || same_maf(&l->kept.c[0], &a->active);
 	if (!l->kept.mef_gone) {
 		l->stage = STAGE_MEF;
 		if (open_mef(a))

@@ -113,8 +113,13 @@ int origin_instruction(struct agent *a, const struct mst_root_cred *c, struct ag
 		return r;
 	/* Kept by an agent that kept no instruction yet: what the credential itself knows, under the configured anchors. */
 	memset(o, 0, sizeof(*o));
+	o->s.has = 1u << MST_SQ_VERSION | 1u << MST_SQ_INSTRUCTIONS;
+	o->s.version = 1;
 	o->s.n_instructions = 1;
-	o->s.instructions[0] = (struct mst_instruction){ .kind = MST_INSTR_BOOTSTRAP, .uri = mst_view_str(c->mef_uri), .suid = c->suid,
+	o->s.instructions[0] = (struct mst_instruction){
+		.has = 1u << MST_IN_KIND | 1u << MST_IN_METHOD | 1u << MST_IN_URI | 1u << MST_IN_TARGET | 1u << MST_IN_SUID | 1u << MST_IN_ADMIN |
+		       (c->maf_uri[0] ? 1u << MST_IN_MAF_URI : 0),
+		.kind = MST_INSTR_BOOTSTRAP, .uri = mst_view_str(c->mef_uri), .suid = c->suid,
 		.method = c->method ? c->method : a->key.n ? MST_METHOD_CERT : MST_METHOD_PSK, .target = mst_view_str(agent_target(c)),
 		.admin_fqdn = mst_view_str(c->admin_fqdn), .maf_uri = mst_view_str(c->maf_uri) };
 	return 0;

@@ -235,6 +235,68 @@ static void a_failed_save_loses_nobody(void **state)
 	killed(a);
 }
 
+/* What is kept of the first one: 1, it is not to be given back at the MEF, 2, nor at the MAF. In front of failures (1) and next (8). */
+static unsigned gone(struct fake *f)
+{
+	uint8_t b[16384];
+	struct mst_diag d = { 0 };
+	size_t n = 0;
+
+	assert_int_equal(load_blob(&f->s, "leaving", b, sizeof(b), &n, &d), 0);
+	assert_true(n > 10);
+	return b[n - 10];
+}
+
+/* Who comes back before it has left is there again: with a new key, and under the registration that it would have given back. */
+static void who_comes_back_does_not_leave(void **state)
+{
+	struct mst_root_cred north = cred("north"), south = cred("south"), again = cred("north"), other_maf = cred("north"), other_sp = cred("north");
+	struct fake *f = *state;
+	struct agent *a = booted(f, &north, false);
+	struct mst_diag d = { 0 };
+
+	snprintf(again.key_id, sizeof(again.key_id), "new@maf.north.example.com");
+	a->pending = south;
+	assert_int_equal(leave_keep(a, &d), 0);
+	arrive(a, &south);
+	leave_start(a);                      /* nobody answers */
+	is_leaving(f, south.key_id, "north.example.com", NULL);
+	/* by way of the new one, and the power goes before the slots have changed: it is left still */
+	a->pending = again;
+	assert_int_equal(leave_keep(a, &d), 0);
+	is_leaving(f, south.key_id, "north.example.com", NULL);
+	killed(a);
+	a = booted(f, &again, false);
+	leave_start(a);
+	is_leaving(f, again.key_id, "south.example.com", NULL);
+	assert_int_equal(gone(f), 0);
+	/* it has another MAF there now: only that one is left */
+	snprintf(other_maf.maf_fqdn, sizeof(other_maf.maf_fqdn), "maf2.north.example.com");
+	snprintf(other_maf.key_id, sizeof(other_maf.key_id), "new@maf2.north.example.com");
+	killed(a);
+	memset(f->blob, 0, sizeof(f->blob));
+	a = booted(f, &north, false);
+	a->pending = other_maf;
+	assert_int_equal(leave_keep(a, &d), 0);
+	arrive(a, &other_maf);
+	leave_start(a);
+	is_leaving(f, other_maf.key_id, "north.example.com", NULL);
+	assert_int_equal(gone(f), 1);
+	killed(a);
+	/* the control: another stakeholder at the same two */
+	snprintf(other_sp.admin_fqdn, sizeof(other_sp.admin_fqdn), "mte.example.org");
+	snprintf(other_sp.key_id, sizeof(other_sp.key_id), "mte@maf.north.example.com");
+	memset(f->blob, 0, sizeof(f->blob));
+	a = booted(f, &north, false);
+	a->pending = other_sp;
+	assert_int_equal(leave_keep(a, &d), 0);
+	arrive(a, &other_sp);
+	leave_start(a);
+	is_leaving(f, other_sp.key_id, "north.example.com", NULL);
+	assert_int_equal(gone(f), 0);
+	killed(a);
+}
+
 static void of_the_other_mef(struct agent *a, const char *mef)
 {
 	static const struct own_cert c = { .there = true, .key = { .b = "F", .n = 8 }, .der_n = 8, .obtained = 1, .not_after = MST_TIME_MAX,
@@ -382,7 +444,7 @@ static int tear_down(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(the_wait_is_kept), T(a_failed_save_loses_nobody), T(certificates_of_another_mef_go), T(no_key_of_a_failed_request_stays),
+	const struct CMUnitTest tests[] = { T(the_wait_is_kept), T(a_failed_save_loses_nobody), T(who_comes_back_does_not_leave), T(certificates_of_another_mef_go), T(no_key_of_a_failed_request_stays),
 					    T(registrations_of_before_are_read) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -122,7 +122,7 @@ void expect_enrolled(const char *conf)
 	json_decref(s);
 }
 
-static struct mst_secenv *state_of(const char *name)
+struct mst_secenv *state_of(const char *name)
 {
 	struct mst_secenv *s = NULL;
 	char dir[256], key[256];

@@ -39,6 +39,8 @@ json_t *status_of(const char *conf); /* overwrites err_path's file */
 /* The same beside an agent that runs: its log stays what is waited for. */
 json_t *status_beside(const char *conf);
 const char *text(const json_t *s, const char *object, const char *name);
+/* What an agent that does not run keeps; to be closed. */
+struct mst_secenv *state_of(const char *name);
 /* The active slot of an agent that does not run; slot_put() wipes `c`. */
 struct mst_root_cred slot_of(const char *name);
 void slot_put(const char *name, struct mst_root_cred *c);

@@ -23,10 +23,48 @@
 static const char elsewhere[] = "{\"kind\":\"bootstrap\",\"method\":\"cert\",\"uri\":\"https://mef.other.example.com:1\","
 				"\"target\":\"maf.other.example.com\",\"adminFQDN\":\"other.example.com\"}";
 
-/* Enrolled with the mock, a tenth of the key's life is left, and the instructions lead elsewhere. */
+/* Somebody at the running node says: bootstrap, with what the configuration names, or with a file. */
+static void told(const char *conf, const char *file)
+{
+	char log[sizeof(err_path)];
+
+	memcpy(log, err_path, sizeof(log));
+	snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
+	expect_exit(run(conf, "trigger", file), 0);
+	memcpy(err_path, log, sizeof(log));
+}
+
+static void until_it_waits(const char *conf)
+{
+	bool waits = false;
+
+	for (int i = 0; i < 2000 && !waits; i++) {
+		json_t *s = status_beside(conf);
+
+		waits = !strcmp(json_string_value(json_object_get(s, "state")), "waiting");
+		json_decref(s);
+	}
+	assert_true(waits);
+}
+
+/* An enrolled node is told to go elsewhere, and waits for that. */
+static void sent_elsewhere(const char *name)
+{
+	const char *conf = mock_config(m, name, elsewhere, LONG_WAITS);
+	pid_t pid = start_agent(conf, "run", NULL);
+
+	serve_until(pid, "enrolled-already");
+	told(conf, NULL);
+	serve_until(pid, "instruction-failed");
+	until_it_waits(conf);
+	expect_clean_stop(pid);
+}
+
+/* Enrolled with the mock, on the way elsewhere, and a tenth of the key's life is left. */
 static const char *moving(const char *name, int left, const char *extra)
 {
 	expect_exit(run(mock_config(m, name, mock_instruction(m), ""), "run", "--once"), 0);
+	sent_elsewhere(name);
 	(void)key_near_the_end(name, left > 0 ? 10 * left : 1000, left);
 	return mock_config(m, name, elsewhere, extra);
 }
@@ -54,7 +92,6 @@ static void renewed_between_two_tries(void **state)
 
 	(void)state;
 	pid = start_agent(conf, "run", NULL);
-	serve_until(pid, "instruction-failed");
 	serve_until(pid, "renewing-between");
 	serve_until(pid, "enrolled key=km-1@");
 	s = status_beside(conf);
@@ -62,7 +99,7 @@ static void renewed_between_two_tries(void **state)
 	assert_string_equal(json_string_value(json_object_get(s, "state")), "waiting");
 	report = json_array_get(json_object_get(s, "reports"), 0);
 	assert_string_equal(json_string_value(json_object_get(report, "resource")), "https://mef.other.example.com:1");
-	assert_true(renewals(s, "failed") == 1 && renewals(s, "enrolled") == 1);
+	assert_true(renewals(s, "failed") == 0 && renewals(s, "enrolled") == 1);
 	assert_string_equal(text(s, "credential", "notAfter"), "20980101T000000");
 	json_decref(s);
 	expect_clean_stop(pid);
@@ -123,8 +160,8 @@ static void at_home_it_is_one(void **state)
 static void a_trigger_goes_first(void **state)
 {
 	const char *conf = moving("t", 24, "backoff_first = \"86400s\";\nbackoff_max = \"86400s\";\nopen_timeout = \"60s\";\n");
-	char log[sizeof(err_path)], address[64];
 	struct mst_diag d = { 0 };
+	char address[64];
 	pid_t pid;
 	int fd;
 
@@ -134,11 +171,8 @@ static void a_trigger_goes_first(void **state)
 	assert_int_equal(mst_listen(address, true, &fd, &m->mef_port, &d), 0);       /* takes what comes, and says nothing */
 	pid = start_agent(conf, "run", NULL);
 	serve_until(pid, "renewing-between");
-	memcpy(log, err_path, sizeof(log));
-	snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
-	expect_exit(run(conf, "trigger", NULL), 0);
-	memcpy(err_path, log, sizeof(log));
-	serve_until_times(pid, "instruction-failed", 2);
+	told(conf, NULL);
+	serve_until(pid, "instruction-failed");
 	serve_until_times(pid, "renewing-between", 2);
 	close(fd);
 	serve_until(pid, "key-not-renewed");
@@ -177,10 +211,9 @@ static void push_renew(const struct mst_root_cred *cred, const char *socket_path
 /* Somebody who may say so wants the key renewed while a run waits for another provider: it is, and that run is not given up for it. */
 static void a_pushed_renewal_lets_a_run_wait(void **state)
 {
-	char log[sizeof(err_path)], extra[400], path[160];
+	char extra[400], path[160];
 	struct mst_root_cred cred;
 	const char *conf;
-	bool waits = false;
 	json_t *s;
 	pid_t pid;
 
@@ -192,17 +225,9 @@ static void a_pushed_renewal_lets_a_run_wait(void **state)
 	conf = mock_config(m, "p", elsewhere, extra);
 	pid = start_agent(conf, "run", NULL);
 	serve_until(pid, "enrolled-already");
-	memcpy(log, err_path, sizeof(log));
-	snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
-	expect_exit(run(conf, "trigger", NULL), 0);
-	memcpy(err_path, log, sizeof(log));
+	told(conf, NULL);
 	serve_until(pid, "instruction-failed");
-	for (int i = 0; i < 2000 && !waits; i++) {
-		s = status_beside(conf);
-		waits = !strcmp(json_string_value(json_object_get(s, "state")), "waiting");
-		json_decref(s);
-	}
-	assert_true(waits);
+	until_it_waits(conf);
 	push_renew(&cred, path);
 	mst_root_cred_wipe(&cred);
 	serve_until(pid, "triggered by=socket what=renew");
@@ -214,6 +239,142 @@ static void a_pushed_renewal_lets_a_run_wait(void **state)
 	json_decref(s);
 	expect_clean_stop(pid);
 	assert_int_equal(m->n_keys, 2);
+}
+
+/* Moved by a person to the mock, away from where the file in the configuration leads: to that it does not go back by itself. */
+static void not_back_to_where_the_file_leads(void **state)
+{
+	char extra[400], path[160], file[192];
+	struct mst_root_cred cred;
+	const char *conf;
+	json_t *s;
+	pid_t pid;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/door", m->dir);
+	snprintf(extra, sizeof(extra), LONG_WAITS "trigger = { socket = \"%s\"; };\n", path);
+	(void)mock_config(m, "new", mock_instruction(m), "");
+	snprintf(file, sizeof(file), "%s/new.json", m->dir);
+	conf = mock_config(m, "f", elsewhere, extra);
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "instruction-failed");
+	until_it_waits(conf);
+	told(conf, file);
+	serve_until(pid, "enrolled key=km-0@");
+	expect_clean_stop(pid);
+	/* its end is near */
+	(void)key_near_the_end("f", 10000, 1000);
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "enrolled key=km-1@");
+	expect_clean_stop(pid);
+	assert_int_equal(said("instruction-failed") + said("renewing-between"), 0);
+	/* it has passed: the node was off, or its clock is wrong */
+	(void)key_near_the_end("f", 10000, -1);
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "enrolled key=km-2@");
+	expect_clean_stop(pid);
+	assert_int_equal(said("instruction-failed") + said("renewing-between"), 0);
+	/* and its owner wants it renewed */
+	cred = slot_of("f");
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "enrolled-already");
+	push_renew(&cred, path);
+	mst_root_cred_wipe(&cred);
+	serve_until(pid, "enrolled key=km-3@");
+	s = status_beside(conf);
+	assert_string_equal(json_string_value(json_object_get(s, "state")), "enrolled");
+	json_decref(s);
+	assert_int_equal(said("instruction-failed") + said("renewing-between"), 0);
+	/* the control: told by a person it goes where the file leads */
+	told(conf, NULL);
+	serve_until(pid, "instruction-failed");
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
+}
+
+/* Instructions that say until when, written into what the node keeps as if that time had come. */
+static void until_then(const char *name, const char *blob, uint32_t was, uint32_t is)
+{
+	static uint8_t b[65536];
+	struct mst_secenv *s = state_of(name);
+	uint8_t from[4] = { (uint8_t)(was >> 24), (uint8_t)(was >> 16), (uint8_t)(was >> 8), (uint8_t)was },
+		to[4] = { (uint8_t)(is >> 24), (uint8_t)(is >> 16), (uint8_t)(is >> 8), (uint8_t)is }, *at;
+	size_t n = 0;
+
+	assert_int_equal(s->ops->load_blob(s, blob, b, sizeof(b), &n, NULL), 0);
+	at = memmem(b, n, from, sizeof(from));
+	assert_non_null(at);
+	memcpy(at, to, sizeof(to));
+	assert_int_equal(s->ops->store_blob(s, blob, (struct mst_view){ b, n }, NULL), 0);
+	s->ops->close(s);
+}
+
+#define Y2096 UINT32_C(3991680000)   /* 2096-06-28T00:00:00 */
+
+static void write_until(const char *name, const char *until)
+{
+	char file[192];
+	FILE *f;
+
+	snprintf(file, sizeof(file), "%s/%s.json", m->dir, name);
+	f = fopen(file, "w");
+	assert_true(f && fprintf(f, "{\"version\":1,\"validUntil\":\"%s\",\"instructions\":[%s]}\n", until, mock_instruction(m)) > 0 && !fclose(f));
+}
+
+/* Enrolled by instructions that have ended since. */
+static const char *enrolled_until(const char *name)
+{
+	const char *conf = mock_config(m, name, mock_instruction(m), "check_every = \"1s\";\nbackoff_first = \"1s\";\nbackoff_max = \"2s\";\n");
+
+	write_until(name, "20960628T000000");
+	expect_exit(run(conf, "run", "--once"), 0);
+	until_then(name, "sequence", Y2096, (uint32_t)time(NULL) - 10);
+	until_then(name, "progress", Y2096, (uint32_t)time(NULL) - 10);
+	write_until(name, "20250101T000000");
+	return conf;
+}
+
+/* They may begin no enrolment elsewhere any more. With whom the node is it stays: its key is renewed … */
+static void instructions_that_have_ended(void **state)
+{
+	const char *conf = enrolled_until("u");
+	pid_t pid;
+
+	(void)state;
+	(void)key_near_the_end("u", 10000, 1000);
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "enrolled key=km-1@");
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
+	assert_int_equal(said("no-instructions"), 0);
+}
+
+/* As an agent of before left it, which kept no instruction with a credential. */
+static void without_origin(const char *name)
+{
+	static const char *const blobs[] = { "origin-a", "origin-b", "origin-c", "origin-d" };
+	struct mst_secenv *s = state_of(name);
+
+	for (size_t i = 0; i < MST_COUNT(blobs); i++)
+		assert_int_equal(s->ops->store_blob(s, blobs[i], MST_VIEW_NONE, NULL), 0);
+	s->ops->close(s);
+}
+
+/* … and made anew when the MAF has forgotten it; also where the credential alone says where it came from. */
+static void lost_when_they_have_ended(void **state)
+{
+	const char *conf = enrolled_until("v");
+	pid_t pid;
+
+	(void)state;
+	without_origin("v");
+	m->maf_forgets = MST_RSC_NOT_FOUND;
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "credential-lost");
+	m->maf_forgets = 0;
+	serve_until(pid, "enrolled key=km-1@");
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
 }
 
 /* The power goes at every durable point of it. One key works, and it goes on by itself. */
@@ -322,6 +483,7 @@ static void once(void **state)
 	assert_non_null(strstr(said_it, "not renewed   registration at the MAF: "));
 	mock_up(m);
 	/* on the way elsewhere: the run fails, the key is renewed */
+	sent_elsewhere("o");
 	(void)key_near_the_end("o", 10000, 1000);
 	conf = mock_config(m, "o", elsewhere, LONG_WAITS);
 	expect_exit(run(conf, "run", "--once"), 1);
@@ -334,7 +496,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		T(renewed_between_two_tries), T(also_when_it_has_ended), T(at_home_it_is_one), T(a_trigger_goes_first), T(a_pushed_renewal_lets_a_run_wait), T(power_cut), T(who_waits_sleeps), T(once),
+		T(renewed_between_two_tries), T(also_when_it_has_ended), T(at_home_it_is_one), T(a_trigger_goes_first), T(a_pushed_renewal_lets_a_run_wait), T(not_back_to_where_the_file_leads),
+		T(instructions_that_have_ended), T(lost_when_they_have_ended), T(power_cut), T(who_waits_sleeps), T(once),
 	};
 
 	program = argc > 1 ? argv[1] : NULL;

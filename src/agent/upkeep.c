@@ -34,6 +34,56 @@ void agent_enrolled_now(struct agent *a)
 	a->check_refusals = 0;
 }
 
+/* Of the last run: as the engine has it, which is what its progress has made durable; else as it was kept beside that. */
+static int by_sequence(struct agent *a, const char *by, struct mst_diag *d)
+{
+	struct mst_view v = prov_sequence(a->prov);
+	uint8_t *cbor = malloc(MST_SEQ_OCTETS);
+	size_t n = 0;
+	int r = PROV_EMPTY;
+
+	if (!cbor)
+		return MST_FAULT_MEMORY;
+	if (v.n) {
+		memcpy(cbor, v.p, v.n);              /* the engine's is there until its next input */
+		n = v.n;
+	}
+	if (n || a->env->ops->load_blob(a->env, "sequence", cbor, MST_SEQ_OCTETS, &n, d) == 0)
+		r = agent_trigger(a, (struct mst_view){ cbor, n }, by, d);
+	free(cbor);
+	return r;
+}
+
+/* It has no end of its own: a sequence says until when it may begin anything, not for how long the node is with whom it led to. */
+static int by_origin(struct agent *a, const char *by, struct mst_diag *d)
+{
+	struct agent_origin *o = calloc(1, sizeof(*o));
+	uint8_t *cbor = malloc(MST_SEQ_OCTETS);
+	struct mst_writer w = mst_writer_of(cbor, cbor ? MST_SEQ_OCTETS : 0);
+	int r = o && cbor ? origin_instruction(a, &a->active, o, d) : MST_FAULT_MEMORY;
+
+	if (!r)
+		mst_sequence_write_cbor(&o->s, &w);
+	if (r > 0)
+		r = PROV_STORAGE;
+	else if (!r)
+		r = w.ok ? agent_trigger(a, mst_written(&w), by, d) : MST_FAULT_BUG;
+	free(cbor);
+	free(o);
+	return r;
+}
+
+int agent_again(struct agent *a, const char *by, struct mst_diag *d)
+{
+	int r = by_sequence(a, by, d);
+
+	if (r <= 0)
+		return r;
+	agent_log(a, AGENT_INFO, "instructions-over", "for", by, "why", prov_reason_text((enum prov_reason)r), "then", "by the one that led to the key", NULL);
+	*d = (struct mst_diag){ 0 };
+	return by_origin(a, by, d);
+}
+
 void agent_renew(struct agent *a)
 {
 	a->renew_hold = agent_now() + RENEW_RETRY_S * 1000;
@@ -75,7 +125,7 @@ void agent_bootstrap_again(struct agent *a, const char *trigger, const char *why
 	agent_log(a, AGENT_WARN, trigger, "why", why, "key", a->active.key_id, NULL);
 	a->run_moot = false;
 	/* The slot stays: should the answer have been wrong, nothing is lost until a new one is proven. */
-	if (prov_state(a->prov) == PROV_ENROLLED) {
+	if (prov_state(a->prov) == PROV_ENROLLED && prov_valid(a->prov, agent_utc_or_0(a)) == PROV_OK) {
 		prov_credential_lost(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
 		record_follow(a, trigger);
 		return;

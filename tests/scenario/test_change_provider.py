@@ -303,6 +303,33 @@ def test_the_old_provider_is_down(world):
     moved(world, node, old)
 
 
+def test_back_before_the_old_provider_was_told(world):
+    """North was away when the node went, and is there when it comes back: what it has with north it keeps, and it leaves south."""
+    node = northern(world)
+    _, old = holds(node)
+    world.north.stop()
+    try:
+        with node.running() as agent:
+            agent.wait_log("enrolled-already")
+            node.agent("trigger", check=True)
+            agent.wait_log("leaving at=maf")
+        assert [x["keyID"] for x in node.status()["leaving"]] == [old]
+        _, southern_key = holds(node)
+    finally:
+        world.north.start()
+    world.owner.muster("node", "place", node.id, *NORTH_SITE)
+    with node.running() as agent:
+        agent.wait_log("enrolled-already")
+        node.agent("trigger", check=True)
+        agent.wait_log("point=promoted")
+    assert node.run_once().returncode == 0
+    until("it has left south", lambda: not node.status()["leaving"])
+    maf, key = holds(node)
+    assert maf == world.north.maf and keys_at(world.south, node).get(southern_key, "revoked") == "revoked"
+    assert [k for k, s in keys_at(world.north, node).items() if s == "active"] == [key]
+    assert not [e for e in world.north.events("--node", node.id) if "deregister" in e["what"]]
+
+
 # --- two providers on one installation ---
 
 def in_name_of(inst, sp, *args):

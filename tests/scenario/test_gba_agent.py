@@ -405,8 +405,11 @@ def test_a_sim_key_is_renewed_on_the_way_elsewhere(tmp_path, bsf, maf):
     assert node.run_once().returncode == 0
     old = enrolled(node, bsf, maf)
     node.instruct(node.instruction("http://bsf.nowhere.example:1", target="maf.nowhere.example", adminFQDN="nowhere.example"))
+    with Running(node) as agent:
+        agent.wait_log("enrolled-already")
+        node.agent("trigger", check=True)
+        until("it waits", lambda: node.status()["state"] == "waiting")
     with Running(node, env=at("+55m")) as agent:
-        agent.wait_log("instruction-failed")
         agent.wait_log("renewing-between")
         agent.wait_log("enrolled key")
     new = enrolled(node, bsf, maf)

@@ -410,6 +410,16 @@ const char *prov_attempt(const struct prov *p) { return p->attempt; }
 unsigned prov_runs(const struct prov *p) { return p->runs; }
 unsigned prov_reports_lost(const struct prov *p) { return p->reports_lost; }
 
+struct mst_view prov_sequence(const struct prov *p)
+{
+	return p->level[0].n ? (struct mst_view){ p->level[0].octets, p->level[0].n } : MST_VIEW_NONE;
+}
+
+enum prov_reason prov_valid(const struct prov *p, mst_time utc)
+{
+	return p->level[0].n ? prov_judge_sequence(&p->level[0].seq, utc, NULL) : PROV_EMPTY;
+}
+
 const struct mst_instruction *prov_current(const struct prov *p)
 {
 	const struct prov_level *l = &p->level[p->depth];

@@ -165,6 +165,9 @@ mst_ms prov_deadline(const struct prov *p);                      /* MST_NEVER = 
 const struct mst_instruction *prov_current(const struct prov *p);/* while DISCOVER or BOOTSTRAP is wanted */
 struct mst_view prov_progress(const struct prov *p);             /* while SAVE is wanted, till the next input */
 const char *prov_attempt(const struct prov *p);                  /* attempt id of the running or last run */
+struct mst_view prov_sequence(const struct prov *p);             /* of the last trigger, till the next input; none before one */
+/* May that begin a run now, by its own words? PROV_OK, PROV_NOT_YET_VALID, PROV_EXPIRED; PROV_EMPTY: there is none. */
+enum prov_reason prov_valid(const struct prov *p, mst_time utc);
 size_t prov_reports(const struct prov *p, const struct prov_report **ret_first);
 unsigned prov_reports_lost(const struct prov *p);                /* reports of this run that found no room */
 unsigned prov_runs(const struct prov *p);                        /* runs since the trigger, for the backoff */

@@ -278,7 +278,14 @@ static void validity_of_a_trigger(void **state)
 	assert_int_equal(prov_trigger(w->p, q[0].cbor, ATTEMPT, 0, UTC + 10, 0, &d), PROV_EXPIRED);
 	assert_string_equal(d.field, "validUntil");
 	assert_int_equal(prov_state(w->p), PROV_IDLE);
+	assert_true(!prov_sequence(w->p).n && prov_valid(w->p, UTC) == PROV_EMPTY);
 	assert_int_equal(prov_trigger(w->p, q[0].cbor, ATTEMPT, 0, UTC + 9, 0, &d), 0);
+	/* it is what whoever is enrolled would begin with again */
+	assert_true(mst_view_eq(prov_sequence(w->p), q[0].cbor));
+	assert_int_equal(prov_valid(w->p, UTC + 9), PROV_OK);
+	assert_int_equal(prov_valid(w->p, UTC + 10), PROV_EXPIRED);
+	assert_int_equal(prov_valid(w->p, UTC - 11), PROV_NOT_YET_VALID);
+	assert_int_equal(prov_valid(w->p, 0), PROV_OK);
 	assert_int_equal(prov_trigger(w->p, q[0].cbor, ATTEMPT, 0, UTC - 10, 0, &d), 0);
 	/* lesson 15: a device without a clock judges no dates */
 	assert_int_equal(prov_trigger(w->p, q[0].cbor, ATTEMPT, 0, 0, 0, &d), 0);
