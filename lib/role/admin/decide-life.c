@@ -128,7 +128,7 @@ enum admin_verdict admin_decide_move(struct mst_node *n, const struct mst_node *
 	if (!own_name(n->cse_id, as->cse_id, sub))
 		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "cseID", "expected one of the subscription's provider, like //sp.example.com/CSE01");
 	if (!own_name(n->ae_id, as->ae_id, sub))
-		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "aeID", "expected one of the subscription's provider, like //sp.example.com/C01");
+		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "aeID", "expected one of the subscription's provider, like //sp.example.com/S01");
 	if (mst_name_of_entity(n->node_id) && !as->cse_id[0] && !as->ae_id[0])
 		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "cseID",
 			      "the node's M2M-Node-ID is in the form of a CSE-ID, so that alone it would be called as another may be: give a CSE-ID");

@@ -222,7 +222,7 @@ bool admin_new_node_good(const struct admin *q, const struct admin_node_input *i
 	if (n->cse_id[0] && name_of_other(q, n->cse_id))
 		return wrong(d, "cseID", "expected one of this provider's, like //sp.example.com/CSE01");
 	if (n->ae_id[0] && name_of_other(q, n->ae_id))
-		return wrong(d, "aeID", "expected one of this provider's, like //sp.example.com/C01");
+		return wrong(d, "aeID", "expected one of this provider's, like //sp.example.com/S01");
 	for (size_t i = 0; i < in->n; i++) {
 		snprintf(field, sizeof(field), "identities[%zu]", i);
 		if (!identity_good(q, &in->identity[i]))
