@@ -478,7 +478,7 @@ static int by_origin(const void *a, const void *b)
 /* How many of the handshakes that go on are of the address, other than `own`, that has most; which that is. */
 static unsigned most_of_others(const struct naf_front *f, uint64_t own, uint64_t *ret_origin)
 {
-	uint64_t all[NAF_CONNS_MAX];
+	uint64_t all[NAF_CONNS_MAX] = { 0 };
 	unsigned n = 0, most = 0;
 
 	for (const struct conn *c = f->conn; c && n < MST_COUNT(all); c = c->next)
