@@ -98,7 +98,8 @@ bool admin_decide_listed(struct admin_listing *l, const struct mst_role_conf *co
 	if (conf && at < conf->n_provider) {
 		for (size_t i = 0; i < conf->n_provider; i++)
 			providers += provider_at(conf, conf->provider[i].sp) == i;
-		if (l->of[at] >= (ADMIN_REVOKED_MAX - ADMIN_REVOKED_OURS) / providers)
+		/* one at least: that at `at`, or another of its name */
+		if (providers && l->of[at] >= (ADMIN_REVOKED_MAX - ADMIN_REVOKED_OURS) / providers)
 			return false;
 		l->of[at]++;
 	}
