@@ -2,42 +2,7 @@
  * The counter is one that only goes up. Who has the TPM and no password of its owner's (there is none) can put an ordinary index in its place, with the
  * number of an older disk in it; where PCRs keep him from the store's key this would have the node itself take that disk.
  */
-#include "tests/support/cm.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "secenv/test-device.h"
-
-static struct mst_crypto *c;
-static char top[64], dir[96], key_file[96];
-
-static void shell(const char *command)
-{
-	char cmd[256];
-
-	snprintf(cmd, sizeof(cmd), "cd %s && %s", top, command);
-	assert_int_equal(system(cmd), 0);
-}
-
-static int try_open(struct mst_secenv **ret, struct mst_diag *d)
-{
-	struct secenv_root *root = NULL;
-	int r = device_root(&root, d);
-
-	return r ? r : mst_secenv_open(dir, key_file, root, c, ret, d);
-}
-
-static void put(uint8_t x)
-{
-	struct mst_root_cred k = { .key = { .n = MST_KEY_LEN }, .generation = x };
-	struct mst_secenv *s = NULL;
-
-	memset(k.key.b, x, MST_KEY_LEN);
-	assert_int_equal(try_open(&s, NULL), 0);
-	assert_int_equal(s->ops->store(s, MST_SLOT_ACTIVE, &k, NULL), 0);
-	s->ops->close(s);
-}
+#include "secenv/test-counter.h"
 
 /* Another index with the counter's number, its attributes `what`, and the octets of the counter when `old` was made. */
 static void replace_counter(const char *what, const char *then)
@@ -75,18 +40,7 @@ static void an_index_that_is_no_counter(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(an_index_that_is_no_counter) };
-	int failed;
+	const struct CMUnitTest test = cmocka_unit_test(an_index_that_is_no_counter);
 
-	c = mst_crypto_openssl();
-	snprintf(top, sizeof(top), "/tmp/mst-counter-XXXXXX");
-	if (!mkdtemp(top))
-		return 1;
-	snprintf(dir, sizeof(dir), "%s/state", top);
-	snprintf(key_file, sizeof(key_file), "%s/state.key", top);
-	device_start("tpm");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	device_stop();
-	shell("rm -rf state* copy; rmdir $PWD");
-	return failed;
+	return run_on("tpm", &test);
 }
