@@ -535,7 +535,7 @@ static void send_answer(struct engine *e, struct work *w)
 		 : w->answer.rsc < 500 || (w->answer.rsc >= 1000 && w->answer.rsc < 5000) ? MST_M_ANSWERS_REFUSED
 		 : MST_M_ANSWERS_FAILED]++;
 	mst_put_answer(&out, &w->answer);
-	(void)!mst_link_send(l, MST_FRAME_ANSWER, w->id, mst_written(&out));
+	engine_reply(e, l, MST_FRAME_ANSWER, w->id, mst_written(&out));
 }
 
 static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t id,
@@ -556,7 +556,7 @@ static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t i
 		return;
 	}
 	mst_put_psk_answer(&out, &a);
-	(void)!mst_link_send(l, MST_FRAME_PSK_ANSWER, id, mst_written(&out));
+	engine_reply(e, l, MST_FRAME_PSK_ANSWER, id, mst_written(&out));
 }
 
 void engine_psk_unknown(struct engine *e, unsigned client, uint32_t gen, uint64_t id)
@@ -576,16 +576,6 @@ static void after_psk(struct engine *e, struct work *w)
 		send_psk(e, w->client, w->gen, w->id, w->outcome ? NULL : &w->release, w->whose);
 }
 
-static void send_busy(struct engine *e, const struct waiter *who)
-{
-	static const uint8_t wait[4] = { 0, 0, 0, 1 };
-	struct mst_link *l = engine_link(e, who->client, who->gen);
-
-	e->u.m.v[MST_M_BUSY]++;
-	if (l)
-		(void)!mst_link_send(l, MST_FRAME_BUSY, who->id, (struct mst_view){ wait, 4 });
-}
-
 /* The question is durable, or there was nothing to store: now it may be asked. */
 static void after_exchange(struct engine *e, struct work *w)
 {
@@ -594,7 +584,7 @@ static void after_exchange(struct engine *e, struct work *w)
 	if (w->failed || !w->fetch)
 		send_answer(e, w);
 	else if (!engine_suspend(e, &who, (struct mst_view){ w->b, w->n }, w->fetch, 0))
-		send_busy(e, &who);
+		engine_psk_busy(e, who.client, who.gen, who.id);
 }
 
 static void after_resumed(struct engine *e, struct work *w, struct pending_fetch *p)
@@ -607,7 +597,7 @@ static void after_resumed(struct engine *e, struct work *w, struct pending_fetch
 	if (w->failed || !w->fetch)
 		send_answer(e, w);
 	else if (!engine_suspend(e, &who, (struct mst_view){ p->exchange, p->n_exchange }, w->fetch, p->asked))
-		send_busy(e, &who);
+		engine_psk_busy(e, who.client, who.gen, who.id);
 	engine_fetch_end(e, p);
 }
 
@@ -642,8 +632,11 @@ void engine_cut(struct engine *e, struct mst_whose whose)
 		const struct engine_client *c = &e->client[i];
 
 		/* the local one serves operators */
-		if (c->l && c->who.peer == MST_PROC_LISTENER && c->who.role != MST_ROLE_NONE)
-			(void)!mst_link_send(c->l, MST_FRAME_CUT, 0, mst_written(&out));
+		if (!c->l || c->who.peer != MST_PROC_LISTENER || c->who.role == MST_ROLE_NONE || !mst_link_send(c->l, MST_FRAME_CUT, 0, mst_written(&out)))
+			continue;
+		/* with the process its sessions end too */
+		mst_log(&e->u.log, MST_LOG_ERROR, "sessions that are to end cannot be told to their process; it is ended", "role", mst_role_name[c->who.role], NULL);
+		engine_tell_violation(e, &c->who);
 	}
 }
 

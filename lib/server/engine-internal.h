@@ -145,6 +145,9 @@ void engine_fetch_start(struct engine *e, const struct work *w, const struct mst
 /* An exchange waits for it; `asked` before. False: no place, tell its asker that we are busy. */
 MST_MUST_CHECK bool engine_suspend(struct engine *e, const struct waiter *who, struct mst_view exchange, struct mst_fetch *f,
 				   unsigned asked);
+/* To `l`, which waits for it. What does not go (no memory, a full link) is told as busy: who hears nothing waits until its deadline. Of
+ * MST_FRAME_BUSY the payload is ours. */
+void engine_reply(struct engine *e, struct mst_link *l, enum mst_frame_type type, uint64_t id, struct mst_view payload);
 /* A handshake cannot be given its key for a reason of ours; "unknown" would be a verdict (lesson 6). */
 void engine_psk_busy(struct engine *e, unsigned client, uint32_t gen, uint64_t id);
 /* It is unknown, or is to look so. */

@@ -161,14 +161,26 @@ static void fetch_give_up(struct engine *e, struct pending_fetch *p, enum mst_fe
 	answered(e, p, ENGINE_CLIENTS, mst_written(&w));
 }
 
-void engine_psk_busy(struct engine *e, unsigned client, uint32_t gen, uint64_t id)
+void engine_reply(struct engine *e, struct mst_link *l, enum mst_frame_type type, uint64_t id, struct mst_view payload)
 {
 	static const uint8_t wait[4] = { 0, 0, 0, 1 };
+	bool busy = type == MST_FRAME_BUSY;
+	int r = mst_link_send(l, type, id, busy ? (struct mst_view){ wait, 4 } : payload);
+
+	if (r && !busy && mst_link_send(l, MST_FRAME_BUSY, id, (struct mst_view){ wait, 4 }) == 0)
+		busy = true;
+	e->u.m.v[MST_M_BUSY] += busy;
+	/* a full link is load, and one that is closed is told of by who closed it */
+	if (r == MST_FAULT_MEMORY)
+		mst_log(&e->u.log, MST_LOG_WARNING, "no memory for an answer; who asked is told to come again", NULL);
+}
+
+void engine_psk_busy(struct engine *e, unsigned client, uint32_t gen, uint64_t id)
+{
 	struct mst_link *l = engine_link(e, client, gen);
 
-	e->u.m.v[MST_M_BUSY]++;
 	if (l)
-		(void)!mst_link_send(l, MST_FRAME_BUSY, id, (struct mst_view){ wait, 4 });
+		engine_reply(e, l, MST_FRAME_BUSY, id, MST_VIEW_NONE);
 }
 
 static struct engine_unknown *unknown_place(struct engine *e, const struct mst_psk_ask *q)
@@ -377,7 +389,6 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 {
 	struct engine *e = owner;
 	struct pending_fetch *p;
-	uint8_t wait[4] = { 0, 0, 0, 1 };
 	unsigned i = 0;
 
 	(void)fd;
@@ -385,14 +396,9 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 		i++;
 	switch ((int)f->type) {
 	case MST_FRAME_EXCHANGE:
-		if (!enqueue(e, WORK_EXCHANGE, i, f->id, f->payload)) {
-			e->u.m.v[MST_M_BUSY]++;
-			(void)!mst_link_send(l, MST_FRAME_BUSY, f->id, (struct mst_view){ wait, 4 });
-		}
-		break;
 	case MST_FRAME_PSK_ASK:
-		if (!enqueue(e, WORK_PSK, i, f->id, f->payload))
-			(void)!mst_link_send(l, MST_FRAME_BUSY, f->id, (struct mst_view){ wait, 4 });
+		if (!enqueue(e, f->type == MST_FRAME_PSK_ASK ? WORK_PSK : WORK_EXCHANGE, i, f->id, f->payload))
+			engine_reply(e, l, MST_FRAME_BUSY, f->id, MST_VIEW_NONE);
 		break;
 	case MST_FRAME_HANDSHAKE_FAILED:
 		(void)enqueue(e, WORK_HANDSHAKE, i, 0, f->payload);
@@ -417,7 +423,8 @@ static void have_ended(struct engine *e, uint32_t channel)
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 
 	mst_put_u32(&w, channel);
-	(void)!mst_link_send(e->u.control, MST_FRAME_VIOLATION, 0, mst_written(&w));
+	if (mst_link_send(e->u.control, MST_FRAME_VIOLATION, 0, mst_written(&w)))
+		mst_log(&e->u.log, MST_LOG_ERROR, "the supervisor cannot be told of a process that is to end", "remedy", "restart musterd", NULL);
 }
 
 void engine_tell_violation(struct engine *e, const struct mst_link_frame *who)

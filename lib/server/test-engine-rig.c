@@ -235,6 +235,7 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 	case MST_FRAME_READY: t.ready = true; break;
 	case MST_FRAME_FAILED: t.failed = true; break;
 	case MST_FRAME_BUSY: t.busy++; break;
+	case MST_FRAME_VIOLATION: t.violations++; break;
 	case MST_FRAME_CUT:
 		t.cuts++;
 		assert_true(mst_get_cut(f->payload, &t.cut));
@@ -292,6 +293,7 @@ struct mst_link *attach(enum mst_process kind, enum mst_role r, uint32_t channel
 	struct mst_link_frame who = { kind, r, channel };
 	struct mst_link *mine, *its;
 
+	b.queue_max = t.queue_max ? t.queue_max : b.queue_max;
 	assert_int_equal(mst_link_memory(&a, &b, &mine, &its), 0);
 	mst_link_owner(mine, &ops, NULL);
 	mst_link_phase(mine, MST_PHASE_RUNNING);

@@ -19,7 +19,8 @@ struct engine_rig {
 	unsigned releases;
 	unsigned commands;            /* of operators that were decided */
 	uint32_t released_to[8];
-	unsigned cuts;
+	unsigned cuts, violations;    /* told to a listener, to the supervisor */
+	size_t queue_max;             /* of what the engine says to whom is attached next; 0: as ever */
 	struct mst_whose cut;
 	bool ready, failed;
 	enum mst_auth how;            /* whom the next exchange is of */

@@ -562,6 +562,26 @@ static void the_clock_cuts(void **state)
 	assert_true(t.cuts == 2 && t.cut.group == 30 && !t.cut.one);
 }
 
+/* Who waits for an answer that does not go hears that we are busy, which does; a process that cannot be told which sessions end, ends. */
+static void what_does_not_go(void **state)
+{
+	struct mst_link *narrow;
+
+	(void)state;
+	t.queue_max = MST_FRAME_HEAD + 4;         /* busy, and nothing else */
+	narrow = attach(MST_PROC_LISTENER, MST_ROLE_MEF, CHANNEL);
+	t.queue_max = 0;
+	ask_on(narrow, 1, "/good", MST_ROLE_MEF);
+	turn();
+	assert_true(t.answers == 0 && t.busy == 1 && t.engine->m.v[MST_M_BUSY] == 1);
+	assert_int_equal(events("/good"), 1);
+	assert_int_equal(t.violations, 0);
+	ask(2, "/suspend", MST_ROLE_MEF);
+	turn();
+	assert_true(t.rsc[2] == MST_RSC_OK && t.cuts == 1 && t.violations == 1);
+	mst_link_free(narrow);
+}
+
 static void drains(void **state)
 {
 	(void)state;
@@ -579,7 +599,8 @@ int main(void)
 		T(one_commit), T(failing_decision), T(failing_store), T(key_after_commit), T(queue_is_bounded), T(foreign_role),
 		T(refusals_for_others_are_bounded), T(psk), T(fetch_collapses), T(decided_again),
 		T(unknown_for_a_moment), T(fetches_are_shared_out), T(an_address_asks_its_share), T(the_queue_is_shared), T(guesses_are_counted), T(each_role_is_told_of),
-		T(audit_log_is_shortened), T(what_is_sealed_is_not_given_up), T(store_is_busy), T(connector_goes), T(a_subscription_is_cut), T(the_clock_cuts), T(drains),
+		T(audit_log_is_shortened), T(what_is_sealed_is_not_given_up), T(store_is_busy), T(connector_goes), T(a_subscription_is_cut), T(the_clock_cuts), T(what_does_not_go),
+		T(drains),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
