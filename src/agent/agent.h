@@ -10,7 +10,6 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
-#include <jansson.h>
 
 #include "agent/config.h"
 #include "agent/managed.h"
@@ -18,6 +17,7 @@
 #include "agent/policy.h"
 #include "enrolee/clock.h"
 #include "enrolee/enrolee.h"
+#include "jansson/read.h"
 #include "proto/provisioning/provisioning.h"
 #include "secenv/secenv.h"
 #include "transport/client.h"
