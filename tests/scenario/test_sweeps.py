@@ -23,10 +23,10 @@ CALLS, MEMORY = "calls", sweeping.MEMORY
 # world: process: every so manieth point of the calls, of the allocations. None: in a sample not at all; 0: never, for they are not ours, or
 # nothing that is not looked at in another world.
 STEPS = {
-    "certificate": {"muster-agent": (97, 61), "engine": (59, 251), "keeper": (23, 23), "connector": (37, 7), "listener-mef-0": (59, 151),
+    "certificate": {"muster-agent": (97, 61), "engine": (59, 251), "keeper": (23, 23), "connector": (37, 371), "listener-mef-0": (59, 151),
                     "listener-maf-0": (59, 29), "listener-local": (37, 7)},
     "sim": {"muster-agent": (499, None), "engine": (None, None), "keeper": (None, None), "connector": (None, 0), "listener-bsf-0": (19, None),
-            "listener-hss-0": (None, None), "listener-zn-0": (None, None)},
+            "listener-hss-0": (None, 307), "listener-zn-0": (None, None)},
     "card": {"muster-agent": (None, 0)},
     "token": {"muster-agent": (None, 0)},
     "tpm": {"muster-agent": (None, 0)},
