@@ -99,7 +99,8 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	send_metrics(u);
-	if (!u->started || !mst_heap_lacked())
+	/* the others have looked for all that they want before they start */
+	if (!u->started || (u->ops->kind != MST_PROC_LISTENER && u->ops->kind != MST_PROC_CONNECTOR) || !mst_heap_lacked())
 		return;
 	mst_log(&u->log, MST_LOG_ERROR, "the crypto library had no memory, and may be of no use since", "remedy",
 		u->own_process ? "none; another process begins" : "restart musterd", NULL);

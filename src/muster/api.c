@@ -263,8 +263,9 @@ int api_explain(int status, const json_t *body)
 {
 	const json_t *error = json_object_get(body, "error");
 	const char *field = text_of(error, "field"), *text = text_of(error, "text");
+	static const char busy[] = "musterd is busy, or a process of it begins anew; look whether it is done, then try again";
 
-	complain("refused (%d)%s%s: %s", status, *field ? ": " : "", field, *text ? text : "no reason given");
+	complain("refused (%d)%s%s: %s", status, *field ? ": " : "", field, *text ? text : status == 503 ? busy : "no reason given");
 	return EXIT_REFUSED;
 }
 
