@@ -103,10 +103,10 @@ def test_custom_crypto(inst, built, pkg):
     identity = json.loads(inst.muster("--json", "node", "secret", node.id, "--file", node.dir / "kpm").stdout)["identity"]
     node.instruct(inst.instruction(method="psk"))
     command = [built / "custom-crypto", "s", "seal.key", "instructions.json", identity, "hex", "127.0.0.1"]
-    for wrong in ("", KPM + "5", KPM[:-1] + "g", "5a" * 65, "0x" + KPM):
+    for wrong in ("", KPM + "5", KPM[:-1] + "g", "5a" * 65, "5a" * 15, "0x" + KPM):
         (node.dir / "hex").write_text(wrong)
         done = run(*command, cwd=node.dir, env=pkg)
-        assert done.returncode == 1 and "hex: expected 2 to 128 hexadecimal digits" in done.stderr, (wrong, done.stderr)
+        assert done.returncode == 1 and "hex: expected 32 to 128 hexadecimal digits" in done.stderr, (wrong, done.stderr)
     (node.dir / "hex").write_text(KPM + "\n")
     done = run(*command, cwd=node.dir, env=pkg)
     assert done.returncode == 0, done.stderr + inst.log_text()
