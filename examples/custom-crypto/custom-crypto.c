@@ -5,7 +5,7 @@
  *   cc -I.. custom-crypto.c $(pkg-config --cflags --libs muster-openssl nettle) -o custom-crypto
  *   ./custom-crypto STATE SEAL-KEY INSTRUCTIONS KPMID KPM-FILE [ADDRESS]
  *
- * KPM-FILE holds Kpm in hexadecimal: a secret in the command line is seen by everybody on the machine.
+ * KPM-FILE holds Kpm in hexadecimal, with mode 0600: a secret in the command line is seen by everybody on the machine.
  */
 #include <muster/openssl.h>
 #include <nettle/hmac.h>
@@ -65,6 +65,8 @@ int main(int argc, char **argv)
 	place.state = argv[1];
 	place.key_file = argv[2];
 	place.address = argv[6];
+	if (!private_file(argv[5], detail))
+		return fprintf(stderr, "%s\n", detail), 1;
 	config.psk_n = read_secret(argv[5], kpm, sizeof(kpm));
 	if (!config.psk_n)
 		return fprintf(stderr, "%s: expected 32 to 128 hexadecimal digits\n", argv[5]), 1;
