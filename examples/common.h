@@ -1,9 +1,10 @@
-/* What the examples share and devices do otherwise: a file of instructions, words for how it ended. */
+/* What the examples share and devices do otherwise: files of instructions and secrets, words for how it ended. */
 #ifndef EXAMPLES_COMMON_H
 #define EXAMPLES_COMMON_H
 
 #include <muster/enrolee.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 static size_t read_file(const char *path, char *out, size_t cap)
 {
@@ -13,6 +14,18 @@ static size_t read_file(const char *path, char *out, size_t cap)
 	if (f)
 		fclose(f);
 	return n;
+}
+
+/* As libmuster-openssl asks of a key that it reads itself; false with words in `detail`. */
+static inline bool private_file(const char *path, char detail[160])
+{
+	struct stat st;
+	bool there = stat(path, &st) == 0;
+
+	if (there && !(st.st_mode & 077))
+		return true;
+	snprintf(detail, 160, "%s: %s", path, there ? "may be read or changed by others; chmod 600" : "is not there");
+	return false;
 }
 
 /* Every instruction's reason, then the last word. The exit status of the program. */

@@ -5,7 +5,7 @@
  *   cc -I.. custom-crypto.c $(pkg-config --cflags --libs muster-openssl nettle) -o custom-crypto
  *   ./custom-crypto STATE SEAL-KEY INSTRUCTIONS KPMID KPM-FILE [ADDRESS]
  *
- * KPM-FILE holds Kpm in hexadecimal: a secret in the command line is seen by everybody on the machine.
+ * KPM-FILE holds Kpm in hexadecimal, with mode 0600: a secret in the command line is seen by everybody on the machine.
  */
 #include <muster/openssl.h>
 #include <nettle/hmac.h>
@@ -28,7 +28,7 @@ static int hmac_sha256(void *ctx, const void *key, size_t key_n, const void *mes
 	return 0;
 }
 
-/* Hexadecimal digits and perhaps a line's end; 0: something else, or more than there is room for. */
+/* 16 to 64 octets in hexadecimal digits and perhaps a line's end; 0: something else. */
 static size_t read_secret(const char *path, unsigned char *out, size_t cap)
 {
 	static const char digit[] = "0123456789abcdef0123456789ABCDEF";
@@ -44,7 +44,7 @@ static size_t read_secret(const char *path, unsigned char *out, size_t cap)
 		good++;
 	}
 	explicit_bzero(text, sizeof(text));
-	return good == n ? n / 2 : 0;
+	return good == n && n >= 32 ? n / 2 : 0;
 }
 
 int main(int argc, char **argv)
@@ -65,9 +65,11 @@ int main(int argc, char **argv)
 	place.state = argv[1];
 	place.key_file = argv[2];
 	place.address = argv[6];
+	if (!private_file(argv[5], detail))
+		return fprintf(stderr, "%s\n", detail), 1;
 	config.psk_n = read_secret(argv[5], kpm, sizeof(kpm));
 	if (!config.psk_n)
-		return fprintf(stderr, "%s: expected 2 to 128 hexadecimal digits\n", argv[5]), 1;
+		return fprintf(stderr, "%s: expected 32 to 128 hexadecimal digits\n", argv[5]), 1;
 	if (muster_openssl_open(&place, &device, detail))
 		return fprintf(stderr, "%s\n", detail), 1;
 	config.psk_identity = argv[4];

@@ -89,7 +89,7 @@ int main(int argc, char **argv)
 		return fprintf(stderr, "usage: %s STATE SEAL-KEY INSTRUCTIONS CERTIFICATE KEY ANCHORS NAME IPV4-ADDRESS\n", argv[0]), 2;
 	place.state = argv[1], place.key_file = argv[2];
 	config.certified_name = argv[7], wire.address = argv[8];
-	if (muster_openssl_open(&place, &o, detail) || gnutls_certificate_allocate_credentials(&wire.cert) ||
+	if (!private_file(argv[5], detail) || muster_openssl_open(&place, &o, detail) || gnutls_certificate_allocate_credentials(&wire.cert) ||
 	    gnutls_psk_allocate_client_credentials(&wire.psk) || muster_init(&enrolee, &config) ||
 	    gnutls_certificate_set_x509_key_file(wire.cert, argv[4], argv[5], GNUTLS_X509_FMT_PEM) ||
 	    gnutls_certificate_set_x509_trust_file(wire.cert, argv[6], GNUTLS_X509_FMT_PEM) < 1)

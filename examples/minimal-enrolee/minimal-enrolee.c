@@ -4,7 +4,7 @@
  *   cc -I.. minimal-enrolee.c $(pkg-config --cflags --libs muster-openssl) -o minimal-enrolee
  *   ./minimal-enrolee STATE SEAL-KEY INSTRUCTIONS CERTIFICATE KEY ANCHORS [ADDRESS]
  *
- * STATE (a directory) and SEAL-KEY are made when they are absent; ADDRESS is dialled instead of the peers' names, in
+ * STATE (a directory) and SEAL-KEY are made when they are absent; KEY has mode 0600; ADDRESS is dialled instead of the peers' names, in
  * laboratories. After a power cut run it again: it goes on where it was.
  */
 #include <muster/credential.h>

@@ -104,7 +104,10 @@ struct muster_config {
 	struct muster_crypto crypto;
 	/* Method "cert": the device holds a certificate, which names it so (its M2M-Node-ID, …). NULL: it holds none. */
 	const char *certified_name;
-	/* Method "psk": KpmID and Kpm, as the maker gave them (1 to 64 octets, as octets). NULL: it holds none. */
+	/*
+	 * Method "psk": KpmID and Kpm, as the maker gave them (16 to 64 octets, as octets: a shorter one can be guessed by who has listened to a
+	 * handshake without Diffie-Hellman). NULL: it holds none.
+	 */
 	const char *psk_identity;
 	const void *psk;
 	size_t psk_n;
@@ -117,8 +120,8 @@ struct muster_config {
 };
 
 /*
- * Ready for muster_start(). MUSTER_OK, or MUSTER_UNSUPPORTED: no crypto port, a credential that is no credential, a negative
- * deadline, a configuration of a size that this library does not know.
+ * Ready for muster_start(). MUSTER_OK, or MUSTER_UNSUPPORTED: no crypto port, a credential that is no credential (a secret of fewer than 16
+ * octets among them), a negative deadline, a configuration of a size that this library does not know.
  */
 enum muster_reason muster_init(struct muster_enrolee *e, const struct muster_config *c);
 /* Overwrites all that is secret. Any number of times, also on zeroed storage. */
@@ -192,13 +195,13 @@ void muster_opened(struct muster_enrolee *e, unsigned char *exported, int64_t no
 /* It did not open, or has ended; MUSTER_OK: closed by the peer in good order. `detail` is for people and may be NULL. */
 void muster_lost(struct muster_enrolee *e, enum muster_reason r, const char *detail, int64_t now, int64_t utc);
 
-/* Octets to send (an HTTP/1.1 request); fewer may be sent than there are. */
+/* Octets to send (an HTTP/1.1 request); fewer may be sent than there are. *ret_n = 0 out of turn. */
 const void *muster_output(const struct muster_enrolee *e, size_t *ret_n);
 void muster_sent(struct muster_enrolee *e, size_t n);
 /* Octets that came. They are used up; what came behind the awaited answer is dropped. */
 void muster_received(struct muster_enrolee *e, const void *octets, size_t n, int64_t now, int64_t utc);
 
-/* The record for the slot "pending", up to MUSTER_RECORD_MAX octets, in storage of the machine. It holds the key: encrypt it. */
+/* The record for the slot "pending", up to MUSTER_RECORD_MAX octets, in storage of the machine. It holds the key: encrypt it. *ret_n = 0 out of turn. */
 const void *muster_record(struct muster_enrolee *e, size_t *ret_n);
 void muster_saved(struct muster_enrolee *e, int64_t now, int64_t utc);
 void muster_save_failed(struct muster_enrolee *e, const char *detail, int64_t now, int64_t utc);

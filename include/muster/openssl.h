@@ -25,7 +25,10 @@ struct muster_openssl_config {
 	const char *address;         /* dial this host, whatever the name of the peer (laboratories); NULL: ask DNS */
 };
 
-/* 0; or -1, with the file and what is wrong in `detail` (160 octets). Takes the state for this process alone. */
+/*
+ * 0; or -1, with the file and what is wrong in `detail` (160 octets), and *ret = NULL. Takes the state for this process alone. Nobody else may read
+ * or write `key` and `key_file` (mode 0600), and `key` belongs to root or the process's user: else that is what is wrong.
+ */
 int muster_openssl_open(const struct muster_openssl_config *c, struct muster_openssl **ret, char *detail);
 /* Closes session and state, wipes. NULL is fine. */
 void muster_openssl_close(struct muster_openssl *o);
@@ -36,7 +39,7 @@ const char *muster_openssl_name(const struct muster_openssl *o);
 struct muster_ports muster_openssl_ports(struct muster_openssl *o);
 struct muster_crypto muster_openssl_crypto(void);
 
-/* For struct muster_card, whatever its `ctx`: MD5, and the reader of BootstrappingInfo, which is libxml2. */
+/* For struct muster_card, whatever its `ctx`: MD5, and the reader of BootstrappingInfo, which is libxml2. What cannot be read leaves zeros in *ret. */
 int muster_openssl_md5(void *ctx, const void *octets, size_t n, unsigned char out[16]);
 int muster_openssl_bootstrapping_info(void *ctx, const void *xml, size_t n, void *room, size_t room_n, struct muster_bootstrapping *ret);
 

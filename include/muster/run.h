@@ -12,6 +12,11 @@ extern "C" {
 #endif
 
 /*
+ * In all ports: what a call that ended otherwise than well has left in *ret_n, `out` or `exported` counts for nothing; those of muster/openssl.h
+ * leave *ret_n = 0.
+ */
+
+/*
  * One TLS session at a time. No call may take longer than `ms` milliseconds. `detail`, which has room for 160 octets, may be
  * filled with what went wrong, in words; it is empty at first.
  */

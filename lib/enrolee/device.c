@@ -2,6 +2,7 @@
 #include "enrolee/device-card.h"
 
 #include "base/text.h"
+#include "codec/secret-text.h"
 #include "muster/version.h"
 
 #define DEADLINE_MS 30000
@@ -29,7 +30,7 @@ static bool config_good(const struct muster_config *c)
 	bool psk = c->psk_identity && *c->psk_identity;
 
 	return c->size == sizeof(*c) && c->crypto.hmac_sha256 && c->open_ms >= 0 && c->answer_ms >= 0 && psk == (c->psk && c->psk_n) &&
-	       c->psk_n <= MST_KEY_MAX && strlen(psk ? c->psk_identity : "") < MST_ID_MAX &&
+	       (!psk || c->psk_n >= MST_SECRET_MIN) && c->psk_n <= MST_KEY_MAX && strlen(psk ? c->psk_identity : "") < MST_ID_MAX &&
 	       strlen(c->certified_name ? c->certified_name : "") < MST_ID_MAX;
 }
 

@@ -476,7 +476,7 @@ static void test_a_damaged_slot(void **state)
 static void test_bad_configurations(void **state)
 {
 	static const char long_name[300] = { [0 ... 298] = 'x' };
-	struct muster_config good = config(), bad[] = { good, good, good, good, good, good };
+	struct muster_config good = config(), bad[] = { good, good, good, good, good, good }, born = good;
 
 	(void)state;
 	bad[0].size--;
@@ -489,6 +489,10 @@ static void test_bad_configurations(void **state)
 	for (size_t i = 0; i < MST_COUNT(bad); i++)
 		assert_int_equal(muster_init(&e, &bad[i]), MUSTER_UNSUPPORTED);
 	assert_int_equal(muster_init(&e, &good), MUSTER_OK);
+	born.psk_identity = "serial-7@maker.example.com";
+	born.psk = long_name;
+	for (born.psk_n = 1; born.psk_n <= 65; born.psk_n++)     /* as the servers take them (decision 0014) */
+		assert_int_equal(muster_init(&e, &born), born.psk_n < 16 || born.psk_n > 64 ? MUSTER_UNSUPPORTED : MUSTER_OK);
 }
 
 /* Up to the first request: it is sent. */

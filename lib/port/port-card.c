@@ -18,6 +18,7 @@ int muster_openssl_bootstrapping_info(void *ctx, const void *xml, size_t n, void
 	int r = mst_xml_bsf_info((struct mst_view){ xml, n }, &a, &i, &d);
 
 	(void)ctx;
+	*ret = (struct muster_bootstrapping){ 0 };
 	if (!r)
 		*ret = (struct muster_bootstrapping){ { i.btid.p, i.btid.n }, i.lifetime, i.current_time, { i.configuration.p, i.configuration.n } };
 	return r;

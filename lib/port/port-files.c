@@ -1,10 +1,13 @@
 /* What the device was born with: certificate, key, anchors, from PEM files. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "port/openssl-port.h"
+#include "secenv/private.h"
 
 #define FILE_MAX 65536
 
@@ -14,17 +17,44 @@ static int failed(char *detail, const char *path, const struct mst_diag *d, cons
 	return -1;
 }
 
-/* The whole file, on the heap; without a buffer in between that nobody would wipe. */
-static int read_file(const char *path, uint8_t **ret_p, size_t *ret_n, char *detail)
+/* The private key is this device: nobody else's eyes, nobody else's file (as muster-agent and musterd ask of theirs). NULL: it is. */
+static const char *distrust(int fd)
 {
-	FILE *f = fopen(path, "re");
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return "not a regular file";
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return "belongs to neither root nor this program's user";
+	return mst_is_private(fd, &st) ? NULL : "may be read or changed by others; chmod 600";
+}
+
+/* A secret is no file that one waits for (a pipe). NULL with the reason in `detail`. */
+static FILE *open_file(const char *path, bool secret, char *detail)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | (secret ? O_NONBLOCK : 0));
+	const char *why = fd >= 0 && secret ? distrust(fd) : NULL;
+	FILE *f = fd >= 0 && !why ? fdopen(fd, "r") : NULL;
+
+	if (!f)
+		port_say(detail, path, why ? why : strerror(errno));
+	if (!f && fd >= 0)
+		close(fd);
+	return f;
+}
+
+/* The whole file, on the heap; without a buffer in between that nobody would wipe. */
+static int read_file(const char *path, bool secret, uint8_t **ret_p, size_t *ret_n, char *detail)
+{
+	FILE *f = open_file(path, secret, detail);
 	uint8_t *p = f ? malloc(FILE_MAX) : NULL;
 	size_t n;
 
+	if (!f)
+		return -1;
 	if (!p) {
 		port_say(detail, path, strerror(errno));
-		if (f)
-			fclose(f);
+		fclose(f);
 		return -1;
 	}
 	setvbuf(f, NULL, _IONBF, 0);
@@ -61,7 +91,7 @@ static int load_certificate(struct muster_openssl *o, char *detail)
 	struct mst_diag d = { 0 };
 	size_t at = 0, n = 0;
 
-	if (read_file(o->cfg.certificate, &o->chain, &o->chain_n, detail))
+	if (read_file(o->cfg.certificate, false, &o->chain, &o->chain_n, detail))
 		return -1;
 	if (mst_pem_next((struct mst_view){ o->chain, o->chain_n }, &at, "CERTIFICATE", der, sizeof(der), &n, &d) || !n ||
 	    mst_cert_info((struct mst_view){ der, n }, &info, &d))
@@ -76,7 +106,7 @@ static int load_key(struct muster_openssl *o, char *detail)
 	uint8_t *pem;
 	int r;
 
-	if (read_file(o->cfg.key, &pem, &n, detail))
+	if (read_file(o->cfg.key, true, &pem, &n, detail))
 		return -1;
 	r = mst_pem_next((struct mst_view){ pem, n }, &at, "PRIVATE KEY", o->pkcs8, sizeof(o->pkcs8), &o->pkcs8_n, &d);
 	mst_wipe(pem, n);
@@ -89,7 +119,7 @@ static int load_anchors(struct muster_openssl *o, char *detail)
 	uint8_t *pem, der[MST_CERT_MAX];
 	struct mst_diag d = { 0 };
 	size_t n, at = 0, der_n;
-	int r = read_file(o->cfg.anchors, &pem, &n, detail);
+	int r = read_file(o->cfg.anchors, false, &pem, &n, detail);
 
 	if (r)
 		return -1;

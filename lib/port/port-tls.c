@@ -125,6 +125,7 @@ static enum muster_reason write_some(void *ctx, const void *octets, size_t n, si
 {
 	struct muster_openssl *o = ctx;
 
+	*ret_n = 0;
 	if (!o->session)
 		return MUSTER_INTERNAL;
 	return mst_blocking_write(o->session, (struct mst_view){ octets, n }, ms, ret_n) ? over(o, detail) : MUSTER_OK;
@@ -134,6 +135,7 @@ static enum muster_reason read_some(void *ctx, void *out, size_t cap, size_t *re
 {
 	struct muster_openssl *o = ctx;
 
+	*ret_n = 0;
 	if (!o->session)
 		return MUSTER_INTERNAL;
 	return mst_blocking_read(o->session, out, cap, ms, ret_n) ? over(o, detail) : MUSTER_OK;

@@ -36,7 +36,7 @@ static enum muster_reason load(void *ctx, enum muster_slot slot, void *out, size
 		return MUSTER_OK;
 	if (!r) {
 		r = mst_root_cred_encode(&c, &w);
-		*ret_n = w.n;
+		*ret_n = r ? 0 : w.n;
 		mst_root_cred_wipe(&c);
 	}
 	return r ? storage_failed(&d, r, detail) : MUSTER_OK;
@@ -138,6 +138,7 @@ int muster_openssl_open(const struct muster_openssl_config *c, struct muster_ope
 {
 	struct muster_openssl *o;
 
+	*ret = NULL;
 	detail[0] = '\0';
 	if (c->size != sizeof(*c) || !c->state || !c->key_file || !c->certificate != !c->key) {
 		port_say(detail, "configuration", "want state, key_file, and certificate with key or neither");

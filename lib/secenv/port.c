@@ -87,13 +87,26 @@ static int write_all(struct secenv_port *p, int fd, struct mst_view v)
 	return p->fsync(p, fd);
 }
 
+/*
+ * A file of its own, whatever stands there: what a cut left, or what somebody else who may write beside a key file has put there, to read
+ * what is written into it. The name stays the one that mst_secenv_move() clears away.
+ */
+static int open_fresh(struct secenv_port *p, int dir, const char *name)
+{
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, fd = p->open(p, dir, name, flags, 0600);
+
+	if (fd >= 0 || errno != EEXIST || p->unlink(p, dir, name))
+		return fd;
+	return p->open(p, dir, name, flags, 0600);
+}
+
 int secenv_write_file(struct secenv_port *p, int dir, const char *name, struct mst_view v, struct mst_diag *d)
 {
 	char fresh[SEALED_NAME_MAX + 16];
 	int fd, r, e;
 
 	snprintf(fresh, sizeof(fresh), "%s.new", name);
-	fd = p->open(p, dir, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = open_fresh(p, dir, fresh);
 	if (fd < 0)
 		return secenv_os_outcome(d, name);
 	r = write_all(p, fd, v);

@@ -379,6 +379,36 @@ static void the_key_file_is_looked_at(void **state)
 	s->ops->close(s);
 }
 
+/* The directory of the key file need not be ours alone: what stands where it is written first is not written into. */
+static void a_key_goes_through_nobody_elses_file(void **state)
+{
+	char planted[128], theirs[128];
+	struct stat st, got;
+
+	(void)state;
+	snprintf(planted, sizeof(planted), "%s.new", key_file);
+	snprintf(theirs, sizeof(theirs), "%s/theirs", top);
+	for (int link = 0; link < 2; link++) {
+		int fd = open(link ? theirs : planted, O_CREAT | O_EXCL | O_RDWR, 0600);
+		struct mst_secenv *s;
+
+		assert_int_equal(fchmod(fd, 0666), 0);
+		assert_int_equal(fstat(fd, &st), 0);
+		if (link)
+			assert_int_equal(symlink(theirs, planted), 0);
+		s = must_open();
+		s->ops->close(s);
+		assert_int_equal(lstat(key_file, &got), 0);
+		assert_true(got.st_ino != st.st_ino && got.st_mode == (S_IFREG | 0600) && got.st_size == 32);
+		assert_int_equal(fstat(fd, &st), 0);
+		assert_int_equal(st.st_size, 0);
+		assert_int_not_equal(faccessat(AT_FDCWD, planted, F_OK, AT_SYMLINK_NOFOLLOW), 0);
+		close(fd);
+		assert_int_equal(clean(NULL), 0);
+		assert_int_equal(mkdir(top, 0700), 0);
+	}
+}
+
 static void credentials_as_octets(void **state)
 {
 	struct mst_root_cred a = cred(3), b;
@@ -513,6 +543,7 @@ int main(void)
 		T(every_turned_bit_and_every_cut_is_noticed),
 		T(what_is_left_over_is_no_fresh_start), T(files_cannot_change_places),
 		T(the_key_file_is_looked_at), T(a_secret_that_a_list_gives_to_us_alone),
+		T(a_key_goes_through_nobody_elses_file),
 		T(credentials_as_octets),
 		T(the_longest_credential_fits),
 	};

@@ -31,7 +31,7 @@ static int pid_file(const char *run, struct mst_diag *d, int *ret_fd)
 		return MST_FAULT_CONFIG;
 	}
 	snprintf(path, sizeof(path), "%s/musterd.pid", run);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0) {
 		mst_diag_set(d, 0, "run", path, ": ", strerror(errno), NULL);
 		return MST_FAULT_CONFIG;

@@ -411,7 +411,7 @@ static int take_lock(struct agent *a)
 		return MST_FAULT_CONFIG;
 	}
 	snprintf(path, sizeof(path), "%s/agent.lock", a->cfg.run);
-	a->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	a->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	for (int i = 0; a->lock_fd >= 0 && (r = flock(a->lock_fd, LOCK_EX | LOCK_NB)) && errno == EWOULDBLOCK && i < 50; i++)
 		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);      /* commands look whether it is held */
 	if (a->lock_fd < 0 || r) {

@@ -34,7 +34,7 @@ static int take_turn(const struct agent_config *cfg)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/ask.lock", cfg->run);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	(void)alarm((unsigned)patience(cfg));        /* its default end is ours, too */
 	if (fd >= 0 && flock(fd, LOCK_EX)) {
 		close(fd);

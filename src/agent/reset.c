@@ -27,7 +27,7 @@ int ctl_lock_state(const struct agent_config *cfg)
 		fprintf(stderr, "muster-agent: %s: %s\n", cfg->run, strerror(errno));
 		return -1;
 	}
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return fd;
 	fprintf(stderr, "muster-agent: %s: %s\n", path, fd >= 0 && errno == EWOULDBLOCK ? "the agent is running; stop it first" :

@@ -195,7 +195,8 @@ int audit_export(struct muster *m, int argc, char **argv)
 		api_close(api);
 		return r;
 	}
-	fd = open(c.part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	(void)unlink(c.part);                                    /* of a copy that broke off; or somebody else's, who would read this one in it */
+	fd = open(c.part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	c.f = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!c.f) {
 		complain("cannot write %s: %s", c.part, strerror(errno));

@@ -9,6 +9,7 @@
 #include "muster.h"
 
 #define FILE_MAX_OCTETS (256u << 20)
+#define WRITE_PATH_MAX 4096
 
 char *path_join(char *out, size_t cap, const char *dir, const char *name)
 {
@@ -80,22 +81,64 @@ static int write_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
-int write_file(const char *path, const void *p, size_t n, unsigned mode)
+/* As a file that is made by open(2) gets it. */
+static mode_t masked(unsigned mode)
 {
-	char tmp[4200];
+	mode_t mask = umask(0);
+
+	(void)umask(mask);
+	return mode & ~mask;
+}
+
+/* The new name is there; without this a power cut could still take it back. */
+static int sync_dir(const char *path, const char *slash)
+{
+	char dir[WRITE_PATH_MAX];
 	int fd, bad;
 
-	snprintf(tmp, sizeof(tmp), "%s.new", path);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-	if (fd < 0) {
-		complain("cannot write %s: %s", tmp, strerror(errno));
+	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == EACCES ? 0 : -1;                 /* one may write there without the right to read it */
+	bad = fsync(fd) < 0 && errno != EINVAL;                  /* of a file system that does not do this */
+	close(fd);
+	return bad ? -1 : 0;
+}
+
+/* Written beside it, under a name that nobody guesses: who else may write in that directory has put nothing there that a key would go into. */
+int write_file(const char *path, const void *p, size_t n, unsigned mode)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char beside[WRITE_PATH_MAX + 16];
+	int fd, bad, e;
+
+	if (strlen(path) >= WRITE_PATH_MAX) {
+		complain("cannot write %s: %s", path, strerror(ENAMETOOLONG));
 		return -1;
 	}
-	bad = write_all(fd, p, n) < 0 || fsync(fd) < 0;
-	bad |= close(fd) < 0;
-	if (bad || rename(tmp, path) < 0) {
+	snprintf(beside, sizeof(beside), "%.*s.%.200s.XXXXXX", (int)(name - path), path, name);
+	fd = mkostemp(beside, O_CLOEXEC);
+	if (fd < 0) {
 		complain("cannot write %s: %s", path, strerror(errno));
-		unlink(tmp);
+		return -1;
+	}
+	bad = fchmod(fd, masked(mode)) < 0 || write_all(fd, p, n) < 0 || fsync(fd) < 0;
+	e = errno;
+	if (close(fd) < 0 && !bad) {
+		bad = 1;
+		e = errno;
+	}
+	if (!bad && rename(beside, path) < 0) {
+		bad = 1;
+		e = errno;
+	}
+	if (bad) {
+		unlink(beside);
+		complain("cannot write %s: %s", path, strerror(e));
+		return -1;
+	}
+	if (sync_dir(path, slash) < 0) {
+		complain("%s is written, and may be gone after a power cut: %s", path, strerror(errno));
 		return -1;
 	}
 	return 0;

@@ -88,6 +88,16 @@ def test_minimal_enrolee(inst, built, pkg):
     assert enrolled(inst, node, "s") != first
 
 
+@pytest.mark.parametrize("name,more", [("minimal-enrolee", ()), ("custom-transport", ("urn:dev:ops:1", "127.0.0.1"))])
+def test_a_key_for_everybody_is_refused(tmp_path, built, pkg, name, more):
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=node", "-addext",
+        "subjectAltName=URI:urn:dev:ops:1", "-keyout", "node.key", "-out", "node.pem", cwd=tmp_path)
+    (tmp_path / "node.key").chmod(0o644)
+    done = run(built / name, "s", "seal.key", "no-instructions", "node.pem", "node.key", "node.pem", *more, cwd=tmp_path, env=pkg)
+    assert done.returncode == 1 and "node.key: may be read or changed by others; chmod 600" in done.stderr, done.stderr
+    assert not (tmp_path / "s").exists()
+
+
 def test_custom_transport(inst, built, pkg):
     node = inst.node(2)
     done = run(built / "custom-transport", "s", "seal.key", "instructions.json", "node.pem", "node.key", "anchors.pem", node.id, "127.0.0.1",
@@ -103,11 +113,16 @@ def test_custom_crypto(inst, built, pkg):
     identity = json.loads(inst.muster("--json", "node", "secret", node.id, "--file", node.dir / "kpm").stdout)["identity"]
     node.instruct(inst.instruction(method="psk"))
     command = [built / "custom-crypto", "s", "seal.key", "instructions.json", identity, "hex", "127.0.0.1"]
-    for wrong in ("", KPM + "5", KPM[:-1] + "g", "5a" * 65, "0x" + KPM):
+    (node.dir / "hex").touch(0o600)
+    for wrong in ("", KPM + "5", KPM[:-1] + "g", "5a" * 65, "5a" * 15, "0x" + KPM):
         (node.dir / "hex").write_text(wrong)
         done = run(*command, cwd=node.dir, env=pkg)
-        assert done.returncode == 1 and "hex: expected 2 to 128 hexadecimal digits" in done.stderr, (wrong, done.stderr)
+        assert done.returncode == 1 and "hex: expected 32 to 128 hexadecimal digits" in done.stderr, (wrong, done.stderr)
     (node.dir / "hex").write_text(KPM + "\n")
+    (node.dir / "hex").chmod(0o640)
+    done = run(*command, cwd=node.dir, env=pkg)
+    assert done.returncode == 1 and "hex: may be read or changed by others; chmod 600" in done.stderr, done.stderr
+    (node.dir / "hex").chmod(0o600)
     done = run(*command, cwd=node.dir, env=pkg)
     assert done.returncode == 0, done.stderr + inst.log_text()
     assert "derived by our own crypto: 1" in done.stdout, "Km, and nothing else is derived"

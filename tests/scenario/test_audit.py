@@ -184,6 +184,16 @@ def test_mistakes_of_the_operator(inst, tmp_path):
     assert verify(tmp_path / "absent")[0] == 3
 
 
+def test_a_copy_goes_through_nobody_elses_file(inst, tmp_path):
+    part = tmp_path / "copy.part"
+    part.touch()
+    part.chmod(0o666)
+    with part.open() as theirs:
+        inst.muster("audit", "export", "--out", tmp_path / "copy")
+        assert theirs.read() == "" and not part.exists()
+    assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o600
+
+
 # --- the log itself, in the hands of somebody who can write to the store ---
 
 class Store:

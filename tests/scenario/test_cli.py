@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import stat
 import subprocess
 
 import pytest
@@ -319,6 +320,50 @@ def test_a_certificate_never_overwrites_a_ca(tmp_path):
     assert (tmp_path / "node.pem").read_text() != first, "a node's certificate is renewed in its place"
     done = run(MUSTER, *issue, "other", "--days", "0", cwd=tmp_path, check=False)
     assert done.returncode == 2 and "--days is" in done.stderr
+
+
+@pytest.mark.parametrize("there", ["a file", "a link", "a link to nothing"])
+def test_a_key_goes_through_nobody_elses_file(tmp_path, there):
+    """Somebody else may write in that directory, and guesses the name: what he has put there neither becomes the key nor gets it."""
+    theirs, planted = tmp_path / "theirs", tmp_path / "here/acme.key.new"
+    planted.parent.mkdir()
+    if there == "a file":
+        planted.write_text("theirs")
+        planted.chmod(0o666)
+    else:
+        planted.symlink_to(theirs)
+        if there == "a link":
+            theirs.write_text("theirs")
+            theirs.chmod(0o666)
+    before = planted.lstat().st_ino
+    run(MUSTER, "cert", "ca", "acme", cwd=planted.parent)
+    key = planted.parent / "acme.key"
+    assert key.lstat().st_ino != before and key.lstat().st_mode == stat.S_IFREG | 0o600
+    assert "BEGIN PRIVATE KEY" in key.read_text()
+    assert not theirs.exists() if there == "a link to nothing" else planted.read_text() == "theirs"
+    assert sorted(p.name for p in planted.parent.iterdir() if p != planted) == ["acme.key", "acme.pem"]
+
+
+def test_the_file_of_the_process_follows_no_link(tmp_path):
+    """`run` need not be musterd's alone: what its file with the number leads to is not emptied."""
+    inst, theirs = Installation(tmp_path / "inst", processes="single"), tmp_path / "theirs"
+    theirs.write_text("theirs")
+    run_dir = inst.dir / re.search(r'^run = "(.*)"', inst.config.read_text(), re.M).group(1)
+    run_dir.mkdir(exist_ok=True)
+    (run_dir / "musterd.pid").symlink_to(theirs)
+    done = run(MUSTERD, "-c", inst.config, check=False, timeout=PATIENCE)
+    assert done.returncode != 0 and "musterd.pid" in done.stderr, done.stderr
+    assert theirs.read_text() == "theirs"
+
+
+def test_nothing_stays_behind_where_a_file_cannot_be_written(tmp_path):
+    run(MUSTER, "cert", "ca", "acme", cwd=tmp_path)
+    (tmp_path / "node.key").mkdir()
+    issue = f"{MUSTER} cert issue --ca acme --node-id urn:dev:ops:1 --out"
+    for command in (f"{issue} node", f"{issue} no/node", f"ulimit -f 0; trap '' XFSZ; {issue} full"):
+        done = run("sh", "-c", command, cwd=tmp_path, check=False)
+        assert done.returncode == 3 and "cannot write" in done.stderr, (command, done.returncode, done.stderr)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["acme.key", "acme.pem", "node.key"]
 
 
 def test_a_list_overwrites_nothing_but_a_list(tmp_path):
