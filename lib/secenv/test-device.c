@@ -5,12 +5,15 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,32 +45,49 @@ static void must(const char *command)
 		fail_msg("failed: %s", command);
 }
 
-static int bound(int port, int *ret_port)
+static bool is_free(int port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof(a);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool good = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
 
 	assert_true(fd >= 0);
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || getsockname(fd, (struct sockaddr *)&a, &n)) {
-		close(fd);
-		return -1;
-	}
-	*ret_port = ntohs(a.sin_port);
-	return fd;
+	close(fd);
+	return good;
 }
 
-/* Two ports in a row, as the TCTI wants them. Another may take them before swtpm does: then it ends, and we look again. */
+/* The name that tests/support/waiting.py holds for a port, as long as we live: neither gets the other's. False when somebody has it. */
+static bool hold_name(int port)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "muster-test-port-%d", port);
+
+	assert_true(fd >= 0 && n > 0);
+	if (bind(fd, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) == 0)
+		return true;
+	close(fd);
+	return false;
+}
+
+/* Two ports in a row, as the TCTI wants them, and none that the kernel gives to whoever asks for any, where it leaves some. Another program may
+ * take them before swtpm does: then it ends, and we look again. */
 static int two_ports(void)
 {
-	for (;;) {
-		int port = 0, next, a = bound(0, &port), b = a < 0 || port > 65000 ? -1 : bound(port + 1, &next);
+	FILE *f = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+	int first = 0;
 
-		if (a >= 0)
-			close(a);
-		if (b >= 0)
-			close(b);
-		if (a >= 0 && b >= 0)
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%d", &first), 1);
+	fclose(f);
+	if (first < 12288 + 1000)
+		first = 65536;
+	for (;;) {
+		unsigned chance;
+		int port;
+
+		assert_int_equal(getrandom(&chance, sizeof(chance), 0), sizeof(chance));
+		port = 12288 + (int)(chance % (unsigned)(first - 1 - 12288));
+		if (hold_name(port) && hold_name(port + 1) && is_free(port) && is_free(port + 1))
 			return port;
 	}
 }
@@ -76,7 +96,10 @@ static bool answers(int port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool ok = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+	struct sockaddr_in own = { 0 };
+	socklen_t n = sizeof(own);
+	/* where the kernel may give us this very port we would be connected to ourselves */
+	bool ok = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && getsockname(fd, (struct sockaddr *)&own, &n) == 0 && own.sin_port != a.sin_port;
 
 	close(fd);
 	return ok;

@@ -12,6 +12,7 @@
 #include "codec/gba-sbi.h"
 #include "keeper/channel.h"
 #include "server/connector-internal.h"
+#include "tests/support/hold-port.h"
 #include "transport/test-rig.h"
 #include "transport/tls-int.h"
 
@@ -41,6 +42,7 @@ static struct {
 	struct mst_server *server;
 	struct mst_tls_ctx *server_tls, *client_tls;
 	uint16_t port;
+	int port_held;                       /* also while nobody listens */
 	bool h2, hold, close_it;
 	const char *head[2], *body[2];       /* to POST and to GET; "HTTP/1.1 200 \r\n" and more */
 	char method[2][8], target[2][300], asked[2][400], agent[100], attempt[64];
@@ -125,7 +127,10 @@ static void serve(void)
 	int fd;
 
 	snprintf(address, sizeof(address), "127.0.0.1:%u", t.port);
-	assert_int_equal(mst_listen(address, false, &fd, &t.port, &d), 0);
+	assert_int_equal(mst_listen(address, true, &fd, &t.port, &d), 0);
+	if (t.port_held < 0)
+		t.port_held = hold_port(t.port);
+	assert_true(t.port_held >= 0);
 	assert_int_equal(mst_server_new(t.base, fd, t.server_tls, &mst_server_limits_default, &server_ops, NULL, &t.server), 0);
 }
 
@@ -209,6 +214,7 @@ static int up(void **state)
 
 	(void)state;
 	memset(&t, 0, sizeof(t));
+	t.port_held = -1;
 	rig_init(&r);
 	t.base = r.base;
 	event_base_priority_init(t.base, 3);
@@ -229,6 +235,7 @@ static int down(void **state)
 	mst_link_free(t.control);
 	mst_link_free(t.engine);
 	mst_server_free(t.server);
+	close(t.port_held);
 	mst_tls_ctx_free(t.server_tls);
 	mst_tls_ctx_free(t.client_tls);
 	event_base_free(t.base);

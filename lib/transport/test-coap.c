@@ -141,13 +141,12 @@ static void a_doubled_request_is_asked_once(void **state)
 	cw_free(w);
 }
 
+#if !TLS_NO_FIBRES
 static void a_key_that_comes_late(void **state)
 {
 	struct cw *w;
 
 	(void)state;
-	if (TLS_NO_FIBRES)
-		return;                      /* nothing is suspended there */
 	w = cw_new();
 	cw_use_secret(w);
 	w->hold_psk = true;
@@ -164,6 +163,8 @@ static void a_key_that_comes_late(void **state)
 	assert_int_equal(w->psk_asked, 1);
 	cw_free(w);
 }
+
+#endif
 
 /* NOLINTBEGIN: the linker's names */
 int __real_getaddrinfo(const char *host, const char *service, const struct addrinfo *hint, struct addrinfo **ret);
@@ -503,7 +504,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(certificates_and_secrets_in_every_profile), cmocka_unit_test(on_every_address), cmocka_unit_test(long_ones_both_ways),
-		cmocka_unit_test(through_a_bad_network), cmocka_unit_test(a_doubled_request_is_asked_once), cmocka_unit_test(a_key_that_comes_late),
+		cmocka_unit_test(through_a_bad_network), cmocka_unit_test(a_doubled_request_is_asked_once),
+#if !TLS_NO_FIBRES                      /* where nothing is ever suspended */
+		cmocka_unit_test(a_key_that_comes_late),
+#endif
 		cmocka_unit_test(keys_that_are_none), cmocka_unit_test(certificates_that_are_refused), cmocka_unit_test(servers_that_lie),
 		cmocka_unit_test(places), cmocka_unit_test(time_runs_out), cmocka_unit_test(begun_anew_from_the_same_address), cmocka_unit_test(reloaded_and_drained),
 		cmocka_unit_test(refusals_and_load), cmocka_unit_test(pipe_is_bounded),

@@ -110,7 +110,7 @@ static bool talk(struct peer *p)
 
 static void until(struct peer *p, const unsigned *what, unsigned n)
 {
-	time_t late = time(NULL) + 10;
+	time_t late = time(NULL) + 60;
 
 	while (*what < n && time(NULL) < late && talk(p))
 		;
@@ -120,7 +120,7 @@ static void until(struct peer *p, const unsigned *what, unsigned n)
 
 static void until_held(struct peer *p, size_t n)
 {
-	time_t late = time(NULL) + 10;
+	time_t late = time(NULL) + 60;
 
 	while (p->r->server->held < n && time(NULL) < late && talk(p))
 		;
@@ -132,7 +132,7 @@ static bool peer_new(struct peer *p, struct rig *r, unsigned last, uint32_t wind
 {
 	nghttp2_settings_entry e = { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window };
 	nghttp2_session_callbacks *cb;
-	time_t late = time(NULL) + 10;
+	time_t late = time(NULL) + 60;
 	struct mst_tls_ctx *ctx;
 	enum tls_io io;
 	int fd;

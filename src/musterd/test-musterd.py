@@ -190,7 +190,7 @@ def test_what_is_asked(i):
     answer = ask(body=REG.replace('"et"', '"lbl":["keyValue","key\\u0056alue"],"et"'))
     assert answer[1] == "2001", answer
     # however it is written, a key goes on sealed only
-    key = ('{"sec:symmKeyReg":{"et":"20300101T000000","adminFQDN":"sp.example.com","SUID":22,"targetIDs":["//sp.example.com/CSE1"],'
+    key = ('{"sec:symmKeyReg":{"et":"20990101T000000","adminFQDN":"sp.example.com","SUID":22,"targetIDs":["//sp.example.com/CSE1"],'
            '"%s":"' + base64.b64encode(b"k" * 32).decode() + '"}}')
     for name in ("keyValue", "key\\u0056alue", "\\u006beyValue"):
         answer = ask(body=key % name, ty=65003)

@@ -13,7 +13,7 @@ ASAN_ON_FIBRES = re.compile(r"^(==\d+==WARNING: ASan is ignoring requested __asa
 MUSTERD, LAY, MODE = sys.argv[1:4]
 DEADLINE = 60
 NODE = "urn:dev:ops:test-1"
-REG = '{"sec:mefClientReg":{"et":"20300101T000000","adminFQDN":"sp.example.com"}}'
+REG = '{"sec:mefClientReg":{"et":"20990101T000000","adminFQDN":"sp.example.com"}}'
 
 
 def until(what, check):
@@ -117,7 +117,7 @@ class Installation:
     def provision(self):
         st, b = self.admin("POST", "/v1/subscriptions", {"id": "sub-1", "spFQDN": "sp.example.com", "mafFQDN": "maf.example.com",
                            "mafURI": "https://maf.example.com:8444", "registrarCSE": "//sp.example.com/IN-CSE",
-                           "registrarPoA": "https://cse.example.com", "notBefore": "20200101T000000", "notAfter": "20350101T000000",
+                           "registrarPoA": "https://cse.example.com", "notBefore": "20200101T000000", "notAfter": "20990101T000000",
                            "keyLifetime": 31536000})
         assert st == 201, (st, b)
         st, b = self.admin("POST", "/v1/nodes", {"nodeID": NODE, "cseID": "//sp.example.com/CSE0001", "subscription": "sub-1"})
@@ -149,7 +149,7 @@ def gone(pids):
 def exporter_session(i):
     """Registration over openssl s_client, whose exporter gives Ke as the node would have it (TS-0003 10.3.4)."""
     reg = i.request().decode()
-    key = '{"sec:symmKeyReg":{"et":"20300101T000000","adminFQDN":"sp.example.com","SUID":21,"targetIDs":["maf.example.com"]}}'
+    key = '{"sec:symmKeyReg":{"et":"20990101T000000","adminFQDN":"sp.example.com","SUID":21,"targetIDs":["maf.example.com"]}}'
     reg2 = ("POST /MEFBase HTTP/1.1\r\nHost: mef.example.com\r\nX-M2M-Origin: %s\r\nX-M2M-RI: r2\r\nX-M2M-RVI: 3\r\n"
             "Content-Type: application/json;ty=65003\r\nAccept: application/json\r\nContent-Length: %d\r\n"
             "Connection: close\r\n\r\n%s" % (NODE, len(key), key))
@@ -208,7 +208,7 @@ def s_client(i, endpoint, name, *args, text=b"", **env):
 
 
 def psk_answer(i, identity, key, path="/MAFBase"):
-    body = '{"sec:mafClientReg":{"et":"20300101T000000","adminFQDN":"sp.example.com"}}'
+    body = '{"sec:mafClientReg":{"et":"20990101T000000","adminFQDN":"sp.example.com"}}'
     req = ("POST %s HTTP/1.1\r\nHost: maf.example.com\r\nX-M2M-Origin: /CSE0001\r\nX-M2M-RI: r3\r\nX-M2M-RVI: 3\r\n"
            "Content-Type: application/json;ty=65002\r\nAccept: application/json\r\nContent-Length: %d\r\n"
            "Connection: close\r\n\r\n%s" % (path, len(body), body))

@@ -22,18 +22,21 @@ class Talker:
 
     def line(self, word, seconds=DEADLINE):
         """The next line that begins so; others stay for later."""
-        end = time.monotonic() + seconds
-        while True:
-            for i, line in enumerate(self.lines):
-                if line == word or line.startswith(word + " "):
-                    return self.lines.pop(i)[len(word) + 1:]
-            left = end - time.monotonic()
-            ready = left > 0 and select.select([self.p.stdout], [], [], left)[0]
-            got = os.read(self.p.stdout.fileno(), 65536) if ready else b""
-            if not got:
-                raise AssertionError(f"{self.name}: no line {word!r}; there were {self.lines}\n{self.said()}")
-            *whole, self.rest = (self.rest + got).split(b"\n")
-            self.lines += [w.decode() for w in whole]
+        return first_of((self, word), seconds=seconds)[1]
+
+    def kept(self, word):
+        """Such a line, if it has come; None."""
+        for i, line in enumerate(self.lines):
+            if line == word or line.startswith(word + " "):
+                return self.lines.pop(i)[len(word) + 1:]
+        return None
+
+    def read(self):
+        """Some of what has come; false when nothing comes any more."""
+        got = os.read(self.p.stdout.fileno(), 65536)
+        *whole, self.rest = (self.rest + got).split(b"\n")
+        self.lines += [w.decode() for w in whole]
+        return bool(got)
 
     def said(self):
         with open(self.path, errors="replace") as f:
@@ -51,6 +54,19 @@ class Talker:
             self.p.kill()
             self.p.stdout.close()
             self.log.close()
+
+
+def first_of(*wanted, seconds=DEADLINE):
+    """Of several talkers and words the one whose line comes first, and that line."""
+    end = time.monotonic() + seconds
+    while True:
+        for talker, word in wanted:
+            if (line := talker.kept(word)) is not None:
+                return talker, line
+        left = end - time.monotonic()
+        ready = select.select([t.p.stdout for t, _ in wanted], [], [], left)[0] if left > 0 else []
+        if not ready or not all(t.read() for t, _ in wanted if t.p.stdout in ready):
+            raise AssertionError("\n".join(f"{t.name}: no line {word!r}; there were {t.lines}\n{t.said()}" for t, word in wanted))
 
 
 def peer(directory, identity, realm, ours, our_port, port=0, our_address="127.0.0.1", tls="", dial=True, more="", says=None):

@@ -124,10 +124,12 @@ class Capture:
     def take(self):
         self.socket.settimeout(0.2)
         with open(self.path, "wb") as out:
-            while not self.stopped:
+            while True:             # to the end: what has passed before is still to be taken
                 try:
                     packet = self.socket.recv(1 << 17)
                 except socket.timeout:
+                    if self.stopped:
+                        break
                     continue
                 head = 4 * (packet[0] & 15) if packet and packet[0] >> 4 == 4 else 40
                 if len(packet) >= head + 4 and self.ports & set(struct.unpack("!HH", packet[head:head + 4])):

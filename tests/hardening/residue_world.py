@@ -370,7 +370,7 @@ def nobody_has_it(needles, found):
     def none():
         hits[:] = scan(needles, found)[0]
         return not hits
-    until("nobody has it", none, 15, lambda: str([(found[h.target], h.name, h.flags) for h in hits]))
+    until("nobody has it", none, context=lambda: str([(found[h.target], h.name, h.flags) for h in hits]))
 
 
 def nothing_is_left(w, found):
@@ -382,7 +382,7 @@ def nothing_is_left(w, found):
         hits[:] = scan(w.needles, found)[0]
         return sorted({(found[h.target], h.name, "lo" in h.flags) for h in hits
                        if found[h.target] not in w.own[h.name] or "lo" not in h.flags and found[h.target] not in w.devices and (found[h.target], h.name) not in UNLOCKED})
-    until("no key is left", lambda: not left(), 15, lambda: str(left()))
+    until("no key is left", lambda: not left(), context=lambda: str(left()))
     return hits
 
 

@@ -24,20 +24,24 @@ def active_at_maf(installation, node):
 def test_the_credential_is_renewed_before_it_ends(installation):
     """Lessons 9 and 4: nobody has to come; the old credential is in use until the new one has been proven."""
     installation.maker("acme")
-    installation.subscription(key_lifetime="15s")
-    node = installation.node(1)
-    with node.running() as agent:
-        first = enrolled(agent)
-        old = node.status()["credential"]
-        assert old["keyID"] == first
-        agent.wait_log("triggered by=renewal")
-        second = enrolled(agent)
-        status = node.status()
-        assert second != first and status["credential"]["keyID"] == second
-        assert status["state"] == "enrolled" and status["trigger"] == "renewal"
-        assert old["renewAt"] <= status["credential"]["obtained"] < old["notAfter"], (old, status["credential"])
-        assert node.agent("check").returncode == 0
-        assert active_at_maf(installation, node) == [second]
+    # renewed in its last fifth: a machine that is slower than that gets more
+    for n, seconds in enumerate((15, 60, 240), 1):
+        node = installation.node(n, subscription=installation.subscription(f"sub-{n}", key_lifetime=f"{seconds}s"))
+        with node.running() as agent:
+            first = enrolled(agent)
+            old = node.status()["credential"]
+            assert old["keyID"] == first
+            agent.wait_log("triggered by=renewal", seconds + RUN_SECONDS)
+            second = enrolled(agent)
+            status = node.status()
+            assert second != first and status["credential"]["keyID"] == second
+            assert status["state"] == "enrolled" and status["trigger"] == "renewal"
+            assert old["renewAt"] <= status["credential"]["obtained"], (old, status["credential"])
+            if status["credential"]["obtained"] < old["notAfter"]:
+                assert node.agent("check").returncode == 0
+                assert active_at_maf(installation, node) == [second]
+                return
+    raise AssertionError((old, status["credential"]))
 
 
 def test_servers_that_are_away_change_nothing(installation):

@@ -17,7 +17,7 @@ from stranger import TELL_SECONDS, Client, Impostor, content, nothing_changes, r
 from support import AGENT, MUSTER, RUN_SECONDS, Installation, run, until
 
 COUNT = iter(range(100, 10000))
-LIMITS = 'limits = { body_octets = 65536; header = "2s"; body = "2s"; handshake = "4s"; fetch = "3s"; };\n'
+LIMITS = 'limits = { body_octets = 65536; header = "4s"; body = "4s"; handshake = "8s"; fetch = "7s"; };\n'
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,7 @@ class Shell:
 
     def __exit__(self, *_):
         self.p.stdin.close()
-        self.p.wait(timeout=30)
+        self.p.wait(timeout=60)
         self.p.stdout.close()
 
 
@@ -87,7 +87,7 @@ class SoftwareCard:
         finally:
             assert card.poll() is None, "the card broke"
             card.terminate()
-            card.wait(timeout=30)
+            card.wait(timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ class Modem:
 
     def __exit__(self, *_):
         os.write(self.slave, b"BYE\r")
-        self.thread.join(timeout=30)
+        self.thread.join(timeout=60)
         os.close(self.slave)
         os.close(self.master)
 
@@ -296,7 +296,7 @@ class Auc:
     def close(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
             s.sendto(b"", self.socket.getsockname())
-        self.thread.join(timeout=30)
+        self.thread.join(timeout=60)
         self.socket.close()
 
 
@@ -332,7 +332,7 @@ def operator(reader, hss, tmp_path_factory):
         yield auc
     finally:
         hostapd.terminate()
-        hostapd.wait(timeout=30)
+        hostapd.wait(timeout=60)
         auc.close()
 
 

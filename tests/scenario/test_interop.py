@@ -182,7 +182,7 @@ def idle_sessions(inst, node, stack, path):
 def gone(inst, act, sessions):
     for where, one in sessions.items():
         try:
-            one.process.wait(20)         # limits.idle is 60 s
+            one.process.wait(45)         # limits.idle is 60 s
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{act}: the session at {where} goes on\n{one.said()}{inst.log_text()}") from None
 

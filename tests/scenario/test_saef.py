@@ -246,8 +246,7 @@ def test_a_foreign_one_is_called(inst, pair, tmp_path, tool, version):
     # the one that connect will take: of those for B that are kept, the one that lasts longest
     identity = max(((k["until"], k["keyID"]) for k in key(a, "list")["keys"] if k["targets"] == [b.cse_id]))[1]
     secret = octets_of(b, identity)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     if tool == "openssl":
         how = ["-tls1_2", "-cipher", SUITE] if version == "1.2" else ["-tls1_3"]
         server = Process("openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-nocert", "-psk_identity", identity, "-psk", secret,
@@ -259,7 +258,7 @@ def test_a_foreign_one_is_called(inst, pair, tmp_path, tool, version):
             "NORMAL:-VERS-ALL:+VERS-TLS1.3:+PSK:+DHE-PSK:+ECDHE-PSK"
         server = Process("gnutls-serv", "--echo", "--pskpasswd", passwords, "--priority", priority, "-p", port)
     with server:
-        until("the server listens", lambda: dialled(port), RUN_SECONDS, server.what_was)
+        until("the server listens", lambda: server.process.poll() is None and dialled(port), RUN_SECONDS, server.what_was)
         with connect(a, port, "--peer", b.cse_id) as caller:
             opened = caller.wait_event("open")
             assert opened["identity"] == identity and opened["version"] == "TLSv" + version, opened

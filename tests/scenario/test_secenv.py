@@ -15,7 +15,7 @@ import subprocess
 import pytest
 from cryptography.hazmat.primitives import serialization
 from key_card import PAIR, KeyCard
-from support import MUSTER, Installation, Running, run, until
+from support import MUSTER, Installation, Running, free_port, run, until
 from test_card import Reader
 
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
@@ -36,16 +36,10 @@ class Tpm:
         def look():
             if self.process.poll() is not None:
                 raise OSError("swtpm has ended")
-            with socket.socket() as s:
-                return s.connect_ex(("127.0.0.1", self.port + 1)) == 0
+            with socket.socket() as s:       # whose own port the kernel may choose to be this one where there is no other
+                return s.connect_ex(("127.0.0.1", self.port + 1)) == 0 and s.getsockname() != s.getpeername()
         while True:
-            with socket.socket() as a, socket.socket() as b:
-                a.bind(("127.0.0.1", 0))
-                self.port = a.getsockname()[1]
-                try:
-                    b.bind(("127.0.0.1", self.port + 1))
-                except OSError:
-                    continue
+            self.port = free_port(2)         # as the TCTI wants them
             with open(self.dir / "log", "ab") as log:
                 self.process = subprocess.Popen(
                     ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.dir}", "--server", f"type=tcp,port={self.port}", "--ctrl",

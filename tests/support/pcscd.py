@@ -45,4 +45,4 @@ class Pcscd:
 
     def close(self):
         self.p.terminate()
-        self.p.wait(timeout=30)
+        self.p.wait(timeout=60)

@@ -25,13 +25,13 @@ def until(what, check, seconds=DEADLINE, context=str):
         time.sleep(PAUSE)
 
 
-LOWEST = 10240
+LOWEST = 12288          # before them are those of `muster demo`
 TAKEN = {}              # port: what holds it for this process until it ends
 
 
-def _candidates():
-    """Ports that the kernel gives to nobody who asks for any: a daemon's port that is free now is so when it starts."""
-    first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+def candidates(first):
+    """Ports that the kernel, which begins at `first`, gives to nobody who asks for any: a daemon's port that is free now is so when it starts.
+    Where it begins so low that hardly any are left, all."""
     return range(LOWEST, first) if first - LOWEST >= 1000 else range(LOWEST, 65536)
 
 
@@ -45,22 +45,37 @@ def _free(port):
     return True
 
 
-def free_port():
+def _take(port):
+    """None when somebody has it."""
+    mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        mark.bind(f"\0muster-test-port-{port}")
+    except OSError as e:
+        mark.close()
+        if e.errno != errno.EADDRINUSE:
+            raise
+        return None
+    if _free(port):
+        return mark
+    mark.close()
+    return None
+
+
+def free_port(row=1):
     """A port for TCP and UDP on loopback which no other test on this machine is given while this process lives: the name
-    of a socket is held for it, which is one to a network namespace as the port is, and goes with us however we end."""
-    ports = _candidates()
+    of a socket is held for it, which is one to a network namespace as the port is, and goes with us however we end.
+    `row`: the first of so many, one after the other."""
+    ports = candidates(int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]))
     for _ in range(4 * len(ports)):
         port = random.choice(ports)
-        mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        try:
-            mark.bind(f"\0muster-test-port-{port}")
-        except OSError as e:
-            mark.close()
-            if e.errno != errno.EADDRINUSE:
-                raise
-            continue
-        if _free(port):
-            TAKEN[port] = mark
+        marks = {}
+        for p in range(port, min(port + row, ports.stop)):
+            if not (mark := _take(p)):
+                break
+            marks[p] = mark
+        if len(marks) == row:
+            TAKEN.update(marks)
             return port
-        mark.close()
+        for mark in marks.values():
+            mark.close()
     raise AssertionError("no port is free")
