@@ -385,6 +385,8 @@ int mst_store_briefing_prune(struct mst_store *s, const char *who, size_t most, 
  * --- bsf and zn: Ub and Zn (TS 33.220); nobody else reads them ---
  *
  * A challenge is settled once, whichever engine comes first. Several engines have a PostgreSQL database; SQLite has one.
+ * Challenges and locks are kept and found by mst_id_impi() of the IMPI: one subscriber, however its realm is written. Sessions
+ * have the IMPI as their node says it, since keys are derived of that.
  */
 #define MST_GBA_RUNS_OF_ONE 16            /* challenges of one subscriber to one origin that are kept at a time */
 #define MST_GBA_ORIGIN_MAX 48             /* where a request came from: an address of IPv4, or the first 64 bits of one of IPv6 */
