@@ -558,6 +558,14 @@ static void an_unusable_vector_after_an_auts(void **state)
 	assert_int_equal(ub(text), -1);
 	assert_true(g.a.fetch.resync);
 	assert_int_equal(hss(GUSS("", ""), 2), 401);
+	/* with a challenge that is over it is a first message, whatever AUTS goes with it */
+	assert_int_equal(ub(answer(NULL)), 200);
+	assert_int_equal(ub(text), -1);
+	assert_false(g.a.fetch.resync);
+	assert_int_equal(hss("", 3), 503);
+	at[6] = 'C';
+	assert_int_equal(ub(text), 503);
+	assert_int_equal(ub(FIRST), 503);
 	g.from = NULL;
 }
 

@@ -19,12 +19,14 @@ static int question_of(struct mst_role_env *env, const struct bsf_call *q, const
 {
 	uint8_t b[MST_ID_MAX + GBA_RAND + GBA_AUTS];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	bool open = r->has_run && r->run.run.state == GBA_RUN_OPEN && env->now < r->run.run.until;
 	char impi[MST_ID_MAX];
 
 	mst_id_impi(r->impi, impi);
 	mst_put_str(&w, impi);
 	mst_put_nul(&w);
-	if (q->ask.kind == GBA_ASK_RESYNC && r->has_run) {
+	/* with a challenge that is over it is a first message */
+	if (q->ask.kind == GBA_ASK_RESYNC && open) {
 		mst_put(&w, (struct mst_view){ r->run.run.rnd, GBA_RAND });
 		mst_put(&w, (struct mst_view){ q->ask.auth.auts, GBA_AUTS });
 	}
