@@ -140,6 +140,9 @@ struct pending_fetch *engine_fetch_find(struct engine *e, uint64_t id);
 bool engine_has_room(const struct engine *e, unsigned client);
 bool engine_has_place(const struct engine *e, const struct mst_fetch *f, uint64_t origin);
 uint64_t engine_origin(const char *address);
+/* That another server does not know that identity is believed for a moment. */
+void engine_remember_unknown(struct engine *e, const struct mst_psk_ask *q);
+bool engine_known_unknown(struct engine *e, const struct mst_psk_ask *q);
 /* A handshake waits for the key of `w`'s fetch. */
 void engine_fetch_start(struct engine *e, const struct work *w, const struct mst_psk_ask *q);
 /* An exchange waits for it; `asked` before. False: no place, tell its asker that we are busy. */
@@ -152,7 +155,6 @@ void engine_reply(struct engine *e, struct mst_link *l, enum mst_frame_type type
 void engine_psk_busy(struct engine *e, unsigned client, uint32_t gen, uint64_t id);
 /* It is unknown, or is to look so. */
 void engine_psk_unknown(struct engine *e, unsigned client, uint32_t gen, uint64_t id);
-void engine_remember_unknown(struct engine *e, const struct mst_psk_ask *q);
 /* May this refused handshake have an event of its own? If not it is counted. */
 bool engine_may_tell(struct engine *e, enum mst_role role, enum engine_untold what);
 /* An event for those that were counted. */

@@ -67,3 +67,28 @@ bool engine_has_place(const struct engine *e, const struct mst_fetch *f, uint64_
 		}
 	return e->n_fetches < most && of_it < share && (of_it < share / 2 || !own || own < share / 4);
 }
+
+static struct engine_unknown *unknown_place(struct engine *e, const struct mst_psk_ask *q)
+{
+	uint32_t h = 2166136261u + (uint32_t)q->role;
+
+	for (const char *p = q->identity; *p; p++)
+		h = (h ^ (uint8_t)*p) * 16777619u;
+	return &e->unknown[(h ^ h >> 16) & (UNKNOWN_MAX - 1)];
+}
+
+void engine_remember_unknown(struct engine *e, const struct mst_psk_ask *q)
+{
+	struct engine_unknown *u = unknown_place(e, q);
+
+	u->role = q->role;
+	memcpy(u->identity, q->identity, sizeof(u->identity));
+	u->until = mst_now_ms() + UNKNOWN_MS;
+}
+
+bool engine_known_unknown(struct engine *e, const struct mst_psk_ask *q)
+{
+	const struct engine_unknown *u = unknown_place(e, q);
+
+	return u->until > mst_now_ms() && u->role == q->role && !strcmp(u->identity, q->identity);
+}

@@ -29,6 +29,16 @@ static void wake(struct engine *e)
 		event_active(e->turn, EV_TIMEOUT, 1);
 }
 
+/* All zero; NULL: no memory, and the log says so. */
+static void *room(struct engine *e, size_t n)
+{
+	void *p = calloc(1, n);
+
+	if (!p)
+		mst_log(&e->u.log, MST_LOG_WARNING, "no memory for what was asked; it is refused as when too much is asked", NULL);
+	return p;
+}
+
 static bool enqueue(struct engine *e, enum work_kind kind, unsigned client, uint64_t id,
 		    struct mst_view payload)
 {
@@ -36,11 +46,9 @@ static bool enqueue(struct engine *e, enum work_kind kind, unsigned client, uint
 
 	if (kind != WORK_FETCHED && !engine_has_room(e, client))
 		return false;
-	w = calloc(1, sizeof(*w) + payload.n);
-	if (!w) {
-		mst_log(&e->u.log, MST_LOG_WARNING, "no memory for what was asked; it is refused as when too much is asked", NULL);
+	w = room(e, sizeof(*w) + payload.n);
+	if (!w)
 		return false;
-	}
 	w->kind = kind;
 	w->client = client;
 	w->gen = client < ENGINE_CLIENTS ? e->client[client].gen : 0;
@@ -118,9 +126,9 @@ struct pending_fetch *engine_fetch_find(struct engine *e, uint64_t id)
 	return p;
 }
 
-static bool add_waiter(struct pending_fetch *p, unsigned client, uint32_t gen, uint64_t id)
+static bool add_waiter(struct engine *e, struct pending_fetch *p, unsigned client, uint32_t gen, uint64_t id)
 {
-	struct waiter *t = calloc(1, sizeof(*t));
+	struct waiter *t = room(e, sizeof(*t));
 
 	if (!t)
 		return false;
@@ -183,31 +191,6 @@ void engine_psk_busy(struct engine *e, unsigned client, uint32_t gen, uint64_t i
 		engine_reply(e, l, MST_FRAME_BUSY, id, MST_VIEW_NONE);
 }
 
-static struct engine_unknown *unknown_place(struct engine *e, const struct mst_psk_ask *q)
-{
-	uint32_t h = 2166136261u + (uint32_t)q->role;
-
-	for (const char *p = q->identity; *p; p++)
-		h = (h ^ (uint8_t)*p) * 16777619u;
-	return &e->unknown[(h ^ h >> 16) & (UNKNOWN_MAX - 1)];
-}
-
-void engine_remember_unknown(struct engine *e, const struct mst_psk_ask *q)
-{
-	struct engine_unknown *u = unknown_place(e, q);
-
-	u->role = q->role;
-	memcpy(u->identity, q->identity, sizeof(u->identity));
-	u->until = mst_now_ms() + UNKNOWN_MS;
-}
-
-static bool known_unknown(struct engine *e, const struct mst_psk_ask *q)
-{
-	const struct engine_unknown *u = unknown_place(e, q);
-
-	return u->until > mst_now_ms() && u->role == q->role && !strcmp(u->identity, q->identity);
-}
-
 static void pending_free(struct pending_fetch *p)
 {
 	for (struct waiter *t = p->waiters, *next; t; t = next) {
@@ -244,9 +227,11 @@ static void fetch_send(struct engine *e, struct pending_fetch *p, struct mst_fet
 	l = asker(e, p->by);
 	e->u.m.v[MST_M_FETCHES]++;
 	mst_put_fetch(&out, f);
-	if (!out.ok || !l || mst_link_send(l, MST_FRAME_FETCH, p->id, mst_written(&out)))
+	if (!l)
 		fetch_give_up(e, p, MST_FETCH_BUSY, p->by == MST_PROC_DIAMETER ? "no process to ask with by Diameter; is there a group diameter?" :
 			      "no connector to ask with");
+	else if (!out.ok || mst_link_send(l, MST_FRAME_FETCH, p->id, mst_written(&out)))
+		fetch_give_up(e, p, MST_FETCH_BUSY, "the process that asks takes no more, or there is no memory");
 }
 
 static bool same_question(const struct pending_fetch *p, const struct mst_psk_ask *q, const struct mst_fetch *f)
@@ -260,7 +245,7 @@ void engine_fetch_start(struct engine *e, const struct work *w, const struct mst
 	struct pending_fetch *p = e->fetches;
 	uint64_t origin = engine_origin(q->address);
 
-	if (known_unknown(e, q)) {
+	if (engine_known_unknown(e, q)) {
 		e->untold[UNTOLD_PSK][q->role]++;
 		engine_psk_unknown(e, w->client, w->gen, w->id);
 		return;
@@ -269,12 +254,12 @@ void engine_fetch_start(struct engine *e, const struct work *w, const struct mst
 	while (p && !same_question(p, q, w->fetch))
 		p = p->next;
 	if (p) {
-		if (!add_waiter(p, w->client, w->gen, w->id))
+		if (!add_waiter(e, p, w->client, w->gen, w->id))
 			engine_psk_busy(e, w->client, w->gen, w->id);
 		return;
 	}
-	p = engine_has_place(e, w->fetch, origin) ? calloc(1, sizeof(*p)) : NULL;
-	if (!p || !add_waiter(p, w->client, w->gen, w->id)) {
+	p = engine_has_place(e, w->fetch, origin) ? room(e, sizeof(*p)) : NULL;
+	if (!p || !add_waiter(e, p, w->client, w->gen, w->id)) {
 		free(p);
 		engine_psk_busy(e, w->client, w->gen, w->id);
 		return;
@@ -324,7 +309,7 @@ static uint64_t origin_of(struct mst_view exchange)
 bool engine_suspend(struct engine *e, const struct waiter *who, struct mst_view exchange, struct mst_fetch *f, unsigned asked)
 {
 	uint64_t origin = origin_of(exchange);
-	struct pending_fetch *p = engine_has_place(e, f, origin) ? calloc(1, sizeof(*p)) : NULL, *leader;
+	struct pending_fetch *p = engine_has_place(e, f, origin) ? room(e, sizeof(*p)) : NULL, *leader;
 	size_t n;
 
 	if (!p)
@@ -345,8 +330,8 @@ bool engine_suspend(struct engine *e, const struct waiter *who, struct mst_view 
 		pending_free(p);
 		return enqueue(e, WORK_EXCHANGE, who->client, who->id, exchange);
 	}
-	p->exchange = leader && n >= followers_most(e) ? NULL : malloc(exchange.n);
-	if (!p->exchange || !add_waiter(p, who->client, who->gen, who->id)) {
+	p->exchange = leader && n >= followers_most(e) ? NULL : room(e, exchange.n);
+	if (!p->exchange || !add_waiter(e, p, who->client, who->gen, who->id)) {
 		pending_free(p);
 		return false;
 	}

@@ -1,12 +1,12 @@
 /* Opening the card that the settings name, and one question to it: what the thread does. */
 #include "agent/card-int.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "jansson/read.h"
 #include "proto/aka/sim.h"
 #include "transport/tls.h"
 
@@ -114,6 +114,7 @@ static int keys_of(struct mst_crypto *c, const json_t *o, struct aka_keys *ret_k
 int card_load_keys(const struct agent_config *cfg, struct mst_crypto *c, struct aka_keys *ret_k, struct mst_diag *d)
 {
 	uint8_t *text;
+	json_error_t e;
 	json_t *o;
 	size_t n;
 	int r = agent_read_secret(cfg->card_key_file, &text, &n, d);
@@ -122,10 +123,10 @@ int card_load_keys(const struct agent_config *cfg, struct mst_crypto *c, struct 
 		agent_name_file(d, cfg->card_key_file, r);
 		return r < 0 ? r : MST_FAULT_CONFIG;
 	}
-	o = json_loadb((const char *)text, n, JSON_REJECT_DUPLICATES, NULL);
+	o = mst_json_read((const char *)text, n, JSON_REJECT_DUPLICATES, &e);
 	mst_wipe(text, n);
 	free(text);
-	r = json_is_object(o) ? keys_of(c, o, ret_k, d) :
+	r = json_is_object(o) ? keys_of(c, o, ret_k, d) : !o && mst_json_no_memory(&e) ? MST_FAULT_MEMORY :
 	    refuse(d, "", "not a JSON object like {\"algorithm\":\"milenage\",\"k\":\"32 hex digits\",\"opc\":\"32 hex digits\"}");
 	json_decref(o);
 	if (r)

@@ -238,7 +238,7 @@ static json_t *do_key(struct agent *a, struct bufferevent *b, const json_t *q)
 static json_t *answer_to(struct agent *a, struct bufferevent *b, const char *line)
 {
 	json_error_t e;
-	json_t *q = json_loads(line, JSON_REJECT_DUPLICATES, &e), *answer;
+	json_t *q = mst_json_read(line, strlen(line), JSON_REJECT_DUPLICATES, &e), *answer;
 	const char *op = json_string_value(json_object_get(q, "op"));
 
 	if (!q)

@@ -118,7 +118,7 @@ static json_t *sequence_of(const struct agent_config *cfg, const char *what)
 			unusable(cfg, what, why, &d);
 	} else {
 		mst_sequence_write_json(s, &w);
-		o = w.ok ? json_loadb((const char *)w.p, w.n, 0, NULL) : NULL;
+		o = w.ok ? mst_json_read((const char *)w.p, w.n, 0, NULL) : NULL;
 	}
 	free(cbor);
 	free(text);

@@ -103,24 +103,41 @@ static bool send_line(int fd, json_t *q)
 	return ok;
 }
 
+/* One line, or what there was; of mst_heap_free(). */
+static char *hear_line(int fd, size_t *ret_n)
+{
+	char *text = NULL, *more;
+	size_t n = 0, room = 0;
+	ssize_t got = 1;
+
+	while (got && !(n && text[n - 1] == '\n')) {
+		if (n == room) {
+			more = mst_heap_realloc(text, room += 4096);
+			if (!more)
+				break;
+			text = more;
+		}
+		got = read(fd, text + n, room - n);
+		if (got < 0 && errno != EINTR)
+			break;
+		n += got > 0 ? (size_t)got : 0;
+	}
+	*ret_n = n;
+	return text;
+}
+
 json_t *ctl_ask(int fd, json_t *q)
 {
-	char buffer[4096];                   /* the stream's, so that it can be wiped */
-	json_error_t e;
 	json_t *answer = NULL;
-	FILE *f = NULL;
+	char *text = NULL;
+	size_t n = 0;
 
-	if (send_line(fd, q)) {
-		f = fdopen(fd, "r");
-		if (f)
-			setvbuf(f, buffer, _IOFBF, sizeof(buffer));
-		answer = f ? json_loadf(f, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &e) : NULL;
-	}
-	if (f)
-		fclose(f);
-	else
-		close(fd);
-	mst_wipe(buffer, sizeof(buffer));
+	if (send_line(fd, q))
+		text = hear_line(fd, &n);
+	close(fd);
+	if (text)
+		answer = mst_json_read(text, n, JSON_REJECT_DUPLICATES, NULL);
+	mst_heap_free(text);
 	json_decref(q);
 	return answer;
 }

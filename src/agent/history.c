@@ -23,7 +23,7 @@ void history_load(struct mst_secenv *env, json_t *record)
 	size_t n = 0;
 
 	if (text && env->ops->load_blob(env, BLOB, (uint8_t *)text, BLOB_MAX, &n, &d) == 0)
-		all = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+		all = mst_json_read(text, n, JSON_REJECT_DUPLICATES, NULL);
 	free(text);
 	if (!json_is_array(all)) {
 		json_decref(all);

@@ -141,7 +141,7 @@ bool link_ask_read(struct link_ask *k, json_t **ret_answer)
 		k->n += (size_t)n;
 		return false;
 	}
-	*ret_answer = json_loadb(k->text, k->n, JSON_REJECT_DUPLICATES, NULL);
+	*ret_answer = mst_json_read(k->text, k->n, JSON_REJECT_DUPLICATES, NULL);
 	link_ask_drop(k);
 	return true;
 }

@@ -214,7 +214,7 @@ static void harden(void)
 	if (!mst_heap_lock(SESSIONS_MAX))        /* a running agent tells it in its log and status, too: inside_look_memory() */
 		fprintf(stderr, "muster-agent: memory for keys cannot be locked, so they may get into swap: %s; raise the limit of locked memory "
 			"(LimitMEMLOCK= of the unit, ulimit -l)\n", strerror(errno));
-	json_set_alloc_funcs(malloc, mst_heap_free);
+	mst_json_begin(mst_heap_free);
 	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
 }
 

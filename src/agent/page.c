@@ -135,11 +135,11 @@ static void run_op(struct agent *a, struct mst_conn *c, const struct page_op *op
 		refuse(a, c, 415, "Content-Type", "application/json expected");
 		return;
 	}
-	q = json_loadb((const char *)m->body.p, m->body.n, JSON_REJECT_DUPLICATES, &e);
+	q = mst_json_read((const char *)m->body.p, m->body.n, JSON_REJECT_DUPLICATES, &e);
 	if (json_is_object(q))
 		op->run(a, c, q);
 	else
-		refuse(a, c, 400, "", q ? "a JSON object expected" : e.text);
+		refuse(a, c, !q && mst_json_no_memory(&e) ? 503 : 400, "", q ? "a JSON object expected" : e.text);
 	json_decref(q);
 }
 

@@ -207,7 +207,7 @@ json_t *place_json(const struct agent_place *p)
 
 	place_location(p, &l);
 	mst_msg_write_json(&mst_location_msg, MST_PROFILE_LONG, &l, &w);
-	return p->has && w.ok ? json_loadb((const char *)octets, w.n, 0, NULL) : json_null();
+	return p->has && w.ok ? mst_json_read((const char *)octets, w.n, 0, NULL) : json_null();
 }
 
 int agent_set_place(struct agent *a, const struct agent_place *p, struct mst_diag *d)

@@ -35,7 +35,7 @@ json_t *record_read(struct mst_secenv *env)
 	size_t n = 0;
 
 	if (text && env->ops->load_blob(env, BLOB, (uint8_t *)text, BLOB_MAX, &n, &d) == 0)
-		o = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+		o = mst_json_read(text, n, JSON_REJECT_DUPLICATES, NULL);
 	free(text);
 	if (!good(o)) {
 		json_decref(o);

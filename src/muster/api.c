@@ -227,7 +227,7 @@ static int read_answer(struct api *a, int *ret_status, json_t **ret_body)
 		break;
 	}
 	*ret_status = mst_http_message(a->parser)->status;
-	*ret_body = json_loadb((const char *)mst_http_message(a->parser)->body.p, mst_http_message(a->parser)->body.n,
+	*ret_body = mst_json_read((const char *)mst_http_message(a->parser)->body.p, mst_http_message(a->parser)->body.n,
 	                       JSON_REJECT_DUPLICATES, NULL);
 	mst_http_parser_next(a->parser);
 	return 0;

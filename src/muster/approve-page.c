@@ -237,7 +237,7 @@ static const struct page_op {
 
 static void run_op(struct page *p, struct mst_conn *c, const struct page_op *op, const struct mst_http_msg *m)
 {
-	json_t *q = mst_page_is_json(m) ? json_loadb((const char *)m->body.p, m->body.n, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	json_t *q = mst_page_is_json(m) ? mst_json_read((const char *)m->body.p, m->body.n, JSON_REJECT_DUPLICATES, NULL) : NULL;
 
 	if (!op->open)
 		p->used = now_ms();

@@ -146,7 +146,7 @@ static bool take_entry(struct chain *c, const json_t *o)
 
 static bool take_line(struct chain *c, const char *text)
 {
-	json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	json_t *o = mst_json_read(text, strlen(text), JSON_REJECT_DUPLICATES, NULL);
 	bool ok;
 
 	if (!json_is_object(o))

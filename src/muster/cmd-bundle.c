@@ -246,7 +246,7 @@ static json_t *bundle_json(const struct mst_bundle *b)
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
 
 	mst_bundle_write_json(b, &w);
-	return w.ok ? json_loadb((const char *)w.p, w.n, 0, NULL) : NULL;
+	return w.ok ? mst_json_read((const char *)w.p, w.n, 0, NULL) : NULL;
 }
 
 static void say_for_whom(const json_t *b)

@@ -145,7 +145,7 @@ static json_t *read_objects(const char *path)
 	json_error_t e;
 	size_t n;
 	char *text = read_file(path, &n);
-	json_t *j = text ? json_loadb(text, n, JSON_REJECT_DUPLICATES, &e) : NULL, *list;
+	json_t *j = text ? mst_json_read(text, n, JSON_REJECT_DUPLICATES, &e) : NULL, *list;
 
 	free(text);
 	if (text && !j)

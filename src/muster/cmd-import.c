@@ -280,7 +280,7 @@ static int import_csv(struct import *im, const char *path, char *text, size_t si
 static int import_json(struct import *im, const char *path, char *text, size_t size)
 {
 	json_error_t where;
-	json_t *all = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where), *row;
+	json_t *all = mst_json_read(text, size, JSON_REJECT_DUPLICATES, &where), *row;
 	size_t i;
 	int r = EXIT_DONE;
 

@@ -449,7 +449,7 @@ static bool add_facts(const char *path, json_t *body)
 
 	if (!text)
 		return false;
-	j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &e);
+	j = mst_json_read(text, n, JSON_REJECT_DUPLICATES, &e);
 	free(text);
 	if (!j)
 		complain("%s:%d: column %d: %s; expected facts in JSON", path, e.line, e.column, e.text);

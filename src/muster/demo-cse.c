@@ -58,7 +58,7 @@ static struct mst_view vouched_for(struct mst_view header)
 /* Of that node, the AE gets the last part of the node's name behind a C: an AE-ID of this CSE's. */
 static bool register_ae(struct mst_view who, const struct mst_request *q, const char *came, struct mst_writer *answer)
 {
-	json_t *all = json_loadb((const char *)q->content.p, q->content.n, 0, NULL), *app = json_object_get(json_object_get(all, "m2m:ae"), "api");
+	json_t *all = mst_json_read((const char *)q->content.p, q->content.n, 0, NULL), *app = json_object_get(json_object_get(all, "m2m:ae"), "api");
 	char node[MST_ID_MAX], ae[MST_ID_MAX + 2], *text = NULL;
 	FILE *f = NULL;
 	bool good = q->op == MST_OP_CREATE && q->ty == 2 && json_is_string(app) && mst_view_to_str(who, node, sizeof(node)) && strrchr(node, '/');

@@ -275,8 +275,10 @@ static void node_view(const struct picture *p)
 /* What the node says about its last run. */
 json_t *demo_agent_status(const struct demo *d, size_t number)
 {
-	char command[9000], dir[4096];
-	json_t *status;
+	char command[9000], dir[4096], *text = NULL;
+	json_t *status = NULL;
+	size_t room = 0;
+	ssize_t n;
 	FILE *p;
 
 	demo_node_dir(d, number, dir);
@@ -284,7 +286,10 @@ json_t *demo_agent_status(const struct demo *d, size_t number)
 	p = popen(command, "re");
 	if (!p)
 		return NULL;
-	status = json_loadf(p, 0, NULL);
+	n = getdelim(&text, &room, '\0', p);
+	if (n > 0)
+		status = mst_json_read(text, (size_t)n, 0, NULL);
+	free(text);
 	pclose(p);
 	return status;
 }

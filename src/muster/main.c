@@ -209,7 +209,7 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	(void)mst_heap_openssl();
-	json_set_alloc_funcs(malloc, mst_heap_free);     /* an import's rows bring secrets along */
+	mst_json_begin(mst_heap_free);     /* an import's rows bring secrets along */
 	m.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	m.terminal = isatty(STDERR_FILENO);
 	first = global_options(&m, argc, argv);

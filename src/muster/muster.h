@@ -7,13 +7,13 @@
 #ifndef MUSTER_MUSTER_H
 #define MUSTER_MUSTER_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 
 #include "base/attr.h"
 #include "base/time.h"
 #include "base/writer.h"
+#include "jansson/read.h"
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3, EXIT_WAITS = 4 /* for a second person */ };
 

@@ -381,7 +381,7 @@ bool rule_file_read(const char *path, json_t *list, json_int_t *ret_set)
 		*ret_set = 0;
 	if (!text)
 		return false;
-	j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &e);
+	j = mst_json_read(text, n, JSON_REJECT_DUPLICATES, &e);
 	free(text);
 	if (!j) {
 		complain("%s:%d: column %d: %s; expected a rule in JSON", path, e.line, e.column, e.text);

@@ -2,7 +2,6 @@
  */
 #include <event2/event.h>
 #include <getopt.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "crypto/heap.h"
+#include "jansson/read.h"
 #include "muster/version.h"
 #include "role/admin/admin.h"
 #include "role/role.h"
@@ -221,7 +221,9 @@ int main(int argc, char **argv)
 
 	/* keys pass through buffers of both: what is given back is wiped (crypto/heap.h) */
 	(void)mst_heap_openssl();
+	mst_heap_watch();
 	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
+	mst_json_begin(mst_heap_free);
 	if (r)
 		return r - 1;
 	if (o.what == CHILD && !mst_unit_is_child()) {

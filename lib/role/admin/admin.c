@@ -243,23 +243,25 @@ static bool read_query(struct admin *q, const struct admin_route *route, struct 
 	return true;
 }
 
-/* A POST without content means an empty object. */
-static bool read_body(struct admin *q, struct mst_view content, struct mst_diag *d)
+/* A POST without content means an empty object. 0 with the answer made, 1, or a fault. */
+static int read_body(struct admin *q, struct mst_view content)
 {
 	json_error_t e;
+	struct mst_diag d = { 0 };
 	char where[64];
 
-	q->body = content.n ? json_loadb((const char *)content.p, content.n, JSON_REJECT_DUPLICATES, &e)
-			    : json_object();
+	q->body = content.n ? mst_json_read((const char *)content.p, content.n, JSON_REJECT_DUPLICATES, &e) : json_object();
 	if (json_is_object(q->body))
-		return true;
-	if (q->body || !content.n) {
-		mst_diag_set(d, 0, "body", "expected a JSON object", NULL);
-		return false;
+		return 1;
+	if (!q->body && (!content.n || mst_json_no_memory(&e)))
+		return MST_FAULT_MEMORY;
+	if (q->body) {
+		mst_diag_set(&d, 0, "body", "expected a JSON object", NULL);
+	} else {
+		snprintf(where, sizeof(where), "%d, column %d", e.line, e.column);
+		mst_diag_set(&d, 0, "body", "expected JSON; it goes wrong at line ", where, NULL);
 	}
-	snprintf(where, sizeof(where), "%d, column %d", e.line, e.column);
-	mst_diag_set(d, 0, "body", "expected JSON; it goes wrong at line ", where, NULL);
-	return false;
+	return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 }
 
 static int not_permitted(struct admin *q)
@@ -308,9 +310,11 @@ int admin_serve(struct admin *q, const struct mst_exchange *x)
 	r = admin_scope_check(q, route);
 	if (r)
 		return r < 0 ? r : 0;
-	if (!read_query(q, route, query, &d) ||
-	    (route->op == MST_OP_CREATE && !read_body(q, x->request.content, &d)))
+	if (!read_query(q, route, query, &d))
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	r = route->op == MST_OP_CREATE ? read_body(q, x->request.content) : 1;
+	if (r <= 0)
+		return r;
 	return admin_wants_second(q, route->four) ? admin_four_ask(q) : route->handle(q);
 }
 

@@ -8,8 +8,7 @@
 #ifndef MST_ROLE_ADMIN_ADMIN_H
 #define MST_ROLE_ADMIN_ADMIN_H
 
-#include <jansson.h>
-
+#include "jansson/read.h"
 #include "server/exchange.h"
 
 extern const struct mst_role_ops mst_role_admin;

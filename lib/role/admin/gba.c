@@ -17,7 +17,7 @@ struct gba_page {
 
 static json_t *settings_json(const char *text)
 {
-	json_t *j = json_loads(text, 0, NULL), *guss = json_incref(json_object_get(j, "guss"));
+	json_t *j = mst_json_read(text, strlen(text), 0, NULL), *guss = json_incref(json_object_get(j, "guss"));
 
 	json_decref(j);
 	return guss ? guss : json_object();

@@ -130,7 +130,7 @@ json_t *admin_facts_json(const struct mst_rule_facts *f)
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
 
 	mst_rule_facts_write_json(f, &w);
-	return w.ok ? json_loadb(text, w.n, 0, NULL) : NULL;
+	return w.ok ? mst_json_read(text, w.n, 0, NULL) : NULL;
 }
 
 /* The request's own facts go over what is known; null takes a fact away. */

@@ -75,7 +75,7 @@ static json_t *sequence_json(const struct mst_sequence *s)
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
 
 	mst_sequence_write_json(s, &w);
-	return w.ok ? json_loadb(text, w.n, 0, NULL) : NULL;
+	return w.ok ? mst_json_read(text, w.n, 0, NULL) : NULL;
 }
 
 static int answer_try(struct admin *q, const struct admin_candidate *set, const struct admin_facts *k, const struct verdict *v)

@@ -43,7 +43,7 @@ json_t *admin_rule_json(struct mst_view cbor)
 	if (mst_rule_read_cbor(cbor, &a, &rule, NULL))
 		return NULL;
 	mst_rule_write_json(&rule, &w);
-	return w.ok ? json_loadb(text, w.n, 0, NULL) : NULL;
+	return w.ok ? mst_json_read(text, w.n, 0, NULL) : NULL;
 }
 
 bool admin_only(const json_t *j, const char *const *known, struct mst_diag *d)
