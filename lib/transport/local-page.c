@@ -14,17 +14,41 @@
 /* No I, L, O, U: nobody reads them wrong (Crockford's base 32). */
 static const char letters[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+static bool random_letters(struct mst_crypto *c, char *out, size_t n)
+{
+	uint8_t b[MST_PAGE_PATH];
+
+	if (n > sizeof(b) || c->ops->random(c, b, n))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		out[i] = letters[b[i] % 32];
+	mst_wipe(b, sizeof(b));
+	return true;
+}
+
+bool mst_page_make_path(struct mst_page_door *p, struct mst_crypto *c)
+{
+	return random_letters(c, p->path, MST_PAGE_PATH);
+}
+
+bool mst_page_at_path(const struct mst_page_door *p, struct mst_view *target)
+{
+	struct mst_view said = mst_view_sub(*target, 1, MST_PAGE_PATH), rest = mst_view_sub(*target, 1 + MST_PAGE_PATH, target->n);
+
+	if (!p->path[0])
+		return true;
+	if (!mst_view_starts(*target, "/") || !mst_view_starts(rest, "/") || !mst_ct_equal(said, (struct mst_view){ (const uint8_t *)p->path, MST_PAGE_PATH }))
+		return false;
+	*target = rest;
+	return true;
+}
+
 bool mst_page_fresh_code(struct mst_page_door *p, struct mst_crypto *c, mst_ms now)
 {
-	uint8_t b[MST_PAGE_CODE];
-
-	if (c->ops->random(c, b, sizeof(b)))
+	if (!random_letters(c, p->code, MST_PAGE_CODE))
 		return false;
-	for (size_t i = 0; i < sizeof(b); i++)
-		p->code[i] = letters[b[i] % 32];
 	p->n_guessers = 0;
 	p->code_until = now + MST_PAGE_CODE_SECONDS * 1000;
-	mst_wipe(b, sizeof(b));
 	return true;
 }
 
@@ -194,10 +218,11 @@ void mst_page_answer(struct mst_conn *c, const struct mst_page_answer *a, uint8_
 	mst_wipe(room, mst_written(&w).n);
 }
 
-bool mst_page_serve_file(struct mst_conn *c, const struct mst_http_msg *m, const struct mst_page_file *files, size_t n, uint8_t *room, size_t cap)
+bool mst_page_serve_file(struct mst_conn *c, struct mst_view method, struct mst_view target, const struct mst_page_file *files, size_t n,
+			 uint8_t *room, size_t cap)
 {
-	for (size_t i = 0; mst_view_eq_str(m->method, "GET") && i < n; i++) {
-		if (!mst_view_eq_str(m->target, files[i].path))
+	for (size_t i = 0; mst_view_eq_str(method, "GET") && i < n; i++) {
+		if (!mst_view_eq_str(target, files[i].path))
 			continue;
 		mst_page_answer(c, &(struct mst_page_answer){ 200, files[i].media, { files[i].p, files[i].n } }, room, cap);
 		return true;

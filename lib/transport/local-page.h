@@ -17,11 +17,17 @@
 #define MST_PAGE_SESSION_SECONDS 900     /* without a request */
 #define MST_PAGE_SESSIONS 4
 #define MST_PAGE_TOKEN 32                /* hex digits */
+#define MST_PAGE_PATH 16                 /* letters, 80 bits */
 #define MST_PAGE_HEADER "Muster-Page"
 #define MST_PAGE_GUESSERS 8              /* so many addresses guess before the code is no more: 40 guesses of 2^40 */
 
 struct mst_page_session { char token[MST_PAGE_TOKEN + 1]; mst_ms until; };
+/*
+ * `path`, where it is not empty: codes are taken at /PATH/session only. It is for loopback, where all have one address: no guess of whoever was not told
+ * the path counts. It keeps nothing else back.
+ */
 struct mst_page_door {
+	char path[MST_PAGE_PATH + 1];
 	char code[MST_PAGE_CODE + 1];
 	mst_ms code_until;
 	struct { char address[64]; unsigned wrong; } guesser[MST_PAGE_GUESSERS];
@@ -29,6 +35,10 @@ struct mst_page_door {
 	struct mst_page_session session[MST_PAGE_SESSIONS];
 };
 
+/* False: no randomness. */
+MST_MUST_CHECK bool mst_page_make_path(struct mst_page_door *p, struct mst_crypto *c);
+/* May a code be taken at `target`? Without the path in front of it then. */
+MST_MUST_CHECK bool mst_page_at_path(const struct mst_page_door *p, struct mst_view *target);
 /* A code that was not used is replaced. False: no randomness. */
 MST_MUST_CHECK bool mst_page_fresh_code(struct mst_page_door *p, struct mst_crypto *c, mst_ms now);
 /* As people type it; used up when it is right. Whoever guesses takes it away from his own address first. */
@@ -57,6 +67,7 @@ struct mst_page_file { const char *path, *media; const unsigned char *p; size_t 
 extern const struct mst_page_file mst_page_files[];
 extern const size_t mst_page_n_files;
 /* One of them was asked for: answered. */
-MST_MUST_CHECK bool mst_page_serve_file(struct mst_conn *c, const struct mst_http_msg *m, const struct mst_page_file *files, size_t n, uint8_t *room, size_t cap);
+MST_MUST_CHECK bool mst_page_serve_file(struct mst_conn *c, struct mst_view method, struct mst_view target, const struct mst_page_file *files, size_t n,
+					uint8_t *room, size_t cap);
 
 #endif

@@ -158,12 +158,17 @@ static void run_op(struct agent *a, struct mst_conn *c, const struct page_op *op
 
 static void route(struct agent *a, struct mst_conn *c, const struct mst_http_msg *m)
 {
-	bool get = mst_view_eq_str(m->method, "GET");
+	struct mst_view target = m->target;
+	bool get = mst_view_eq_str(m->method, "GET"), told = mst_page_at_path(&a->page->door, &target);
 
-	if (mst_page_serve_file(c, m, mst_page_files, mst_page_n_files, a->page->out, OUT_MAX))
+	if (!told && mst_view_ends(target, "/session")) {
+		refuse(a, c, 404, "", "open the address that muster-agent page shows; the code is taken there only");
+		return;
+	}
+	if (mst_page_serve_file(c, m->method, target, mst_page_files, mst_page_n_files, a->page->out, OUT_MAX))
 		return;
 	for (size_t i = 0; i < MST_COUNT(ops); i++) {
-		if (!mst_view_eq_str(m->target, ops[i].path) || !mst_view_eq_str(m->method, ops[i].method))
+		if (!mst_view_eq_str(target, ops[i].path) || !mst_view_eq_str(m->method, ops[i].method))
 			continue;
 		if (ops[i].open || mst_page_in_session(&a->page->door, m, agent_now()))
 			run_op(a, c, &ops[i], m);
@@ -173,7 +178,7 @@ static void route(struct agent *a, struct mst_conn *c, const struct mst_http_msg
 	}
 	if (!mst_page_in_session(&a->page->door, m, agent_now()))
 		refuse(a, c, 401, "code", "enter the one-time code first");
-	else if (get && mst_view_eq_str(m->target, "/status"))
+	else if (get && mst_view_eq_str(target, "/status"))
 		answer_json(a, c, 200, status_json(a));
 	else
 		refuse(a, c, 404, "", "there is no such thing here");
@@ -286,7 +291,7 @@ int page_open(struct agent *a)
 	if (!address_split(a->cfg.page, p->host, sizeof(p->host), &p->port))
 		return failed(a, "\"host:port\" expected", MST_FAULT_CONFIG);
 	p->tls = !loopback(p->host);
-	r = p->tls ? own_tls(a, &tls) : 0;
+	r = p->tls ? own_tls(a, &tls) : mst_page_make_path(&p->door, a->crypto) ? 0 : MST_FAULT_CRYPTO;
 	r = r ? r : mst_listen_ahead(a->cfg.page, &fd, &p->port, &ahead, &d);
 	if (!r) {
 		/* One technician, a browser with half a dozen connections; whoever only holds some keeps nobody out. */
@@ -330,7 +335,8 @@ json_t *page_code(struct agent *a)
 	if (!mst_page_fresh_code(&a->page->door, a->crypto, agent_now()))
 		return json_pack("{s:b, s:{s:s, s:s}}", "ok", 0, "error", "field", "", "text", "no randomness");
 	v6 = strchr(p->host, ':') != NULL;
-	snprintf(url, sizeof(url), "http%s://%s%s%s:%u/", p->tls ? "s" : "", v6 ? "[" : "", p->host, v6 ? "]" : "", p->port);
+	snprintf(url, sizeof(url), "http%s://%s%s%s:%u/%s%s", p->tls ? "s" : "", v6 ? "[" : "", p->host, v6 ? "]" : "", p->port,
+		 p->door.path, p->door.path[0] ? "/" : "");
 	return json_pack("{s:b, s:s, s:s, s:i, s:s}", "ok", 1, "url", url, "code", p->door.code, "seconds", MST_PAGE_CODE_SECONDS,
 			 "certificate", p->certificate);
 }

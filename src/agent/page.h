@@ -4,7 +4,8 @@
  * one-time code was entered.
  *
  *   GET  /  /page.js  /page.css                      the page itself
- *   POST /session   {"code":"…"}                     → {"ok":true,"token":"…"}, which whatever follows says in
+ *   POST /session   {"code":"…"}, on loopback /PATH/session (local-page.h)
+ *                                                    → {"ok":true,"token":"…"}, which whatever follows says in
  *                                                       the header Muster-Page; the code is used up
  *   POST /leave     {}                               → {"ok":true}; that session has ended
  *   GET  /status                                     → status_json()

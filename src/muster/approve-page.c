@@ -3,7 +3,7 @@
  * as with any other command; it listens on loopback only, and gives nothing and takes nothing before its one-time code was entered.
  *
  *   GET  /  /page.js  /page.css            the page itself
- *   POST /session  {"code":"…"}            → {"ok":true,"token":"…"}, which whatever follows says in Muster-Page; the code is used up
+ *   POST /PATH/session  {"code":"…"}       → {"ok":true,"token":"…"}, which whatever follows says in Muster-Page; the code is used up
  *   GET  /approvals                        → {"you":…, "approvals":[{"id", "by", "own", "asked", "until", "request", "content", "digest"}]}
  *   POST /give     {"id":N,"digest":"…"}   the digest of what was shown
  *   POST /refuse   {"id":N,"reason":"…"}   also to take back what one asked for
@@ -260,23 +260,28 @@ static void run_op(struct page *p, struct mst_conn *c, const struct page_op *op,
 static void on_request(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
 {
 	struct page *p = owner;
-	bool inside;
+	struct mst_view target = m->target;
+	bool told = mst_page_at_path(&p->door, &target), inside;
 
 	if (!mst_page_host_is_local(mst_http_find(m, "Host"))) {
 		refuse(p, c, 421, "Host", "use 127.0.0.1 or localhost");
 		return;
 	}
-	if (mst_page_serve_file(c, m, mst_page_files, mst_page_n_files, p->out, OUT_MAX))
+	if (!told && mst_view_ends(target, "/session")) {
+		refuse(p, c, 404, "", "open the address as it was printed; the code is taken there only");
+		return;
+	}
+	if (mst_page_serve_file(c, m->method, target, mst_page_files, mst_page_n_files, p->out, OUT_MAX))
 		return;
 	inside = mst_page_in_session(&p->door, m, now_ms());
 	for (size_t i = 0; mst_view_eq_str(m->method, "POST") && i < MST_COUNT(ops); i++)
-		if (mst_view_eq_str(m->target, ops[i].path) && (inside || ops[i].open)) {
+		if (mst_view_eq_str(target, ops[i].path) && (inside || ops[i].open)) {
 			run_op(p, c, &ops[i], m);
 			return;
 		}
 	if (!inside)
 		refuse(p, c, 401, "code", "enter the one-time code first");
-	else if (mst_view_eq_str(m->method, "GET") && mst_view_eq_str(m->target, "/approvals"))
+	else if (mst_view_eq_str(m->method, "GET") && mst_view_eq_str(target, "/approvals"))
 		do_list(p, c);
 	else
 		refuse(p, c, 404, "", "there is no such thing here");
@@ -352,11 +357,11 @@ static int tell(struct page *p, uint16_t port)
 {
 	char url[64];
 
-	if (!mst_page_fresh_code(&p->door, mst_crypto_openssl(), now_ms())) {
+	if (!mst_page_make_path(&p->door, mst_crypto_openssl()) || !mst_page_fresh_code(&p->door, mst_crypto_openssl(), now_ms())) {
 		complain("no randomness");
 		return EXIT_FAULT;
 	}
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u/", (unsigned)port);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/%s/", (unsigned)port, p->door.path);
 	if (p->m->json) {
 		print_json(json_pack("{s:s, s:s, s:i}", "url", url, "code", p->door.code, "seconds", MST_PAGE_CODE_SECONDS));
 	} else {

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import sqlite3
@@ -332,6 +333,11 @@ def test_a_strangers_browser_has_nothing_of_the_page(page):
         assert status == "401" and "enter the one-time code first" in body, (path, body)
         assert curl(page["url"] + path, "-H", "Muster-Page: " + "0" * 32, *more)[1] == "401"
     assert curl(page["url"], "-H", "Host: muster.example.com")[1] == "421"
+    # five wrong codes take it away from its owner; nobody guesses who does not know where
+    top, secret = re.fullmatch("(http://127.0.0.1:[0-9]+/)([0-9A-Z]{16})/", page["url"]).groups()
+    for path in ["session", "0" * 16 + "/session", secret[:-1] + "/session", secret + "0/session"] * 2:
+        body, status = curl(top + path, "-H", "Content-Type: application/json", "-d", '{"code":"00000000"}')
+        assert status == "404" and "as it was printed" in body, (path, body)
     assert curl(page["url"] + "session", "-d", json.dumps({"code": page["code"]}))[1] == "400", "not as a form would send it"
 
 

@@ -51,7 +51,9 @@ def browser(chromium, node):        # leaves the page before the node ends: it a
 
 
 def code(node):
-    return json.loads(node.agent("page", "--json", check=True).stdout)
+    told = json.loads(node.agent("page", "--json", check=True).stdout)
+    node.path = told["url"].split(f":{node.page}")[1].rstrip("/")
+    return told
 
 
 def wait(browser, what):
@@ -69,6 +71,7 @@ def enter(browser, node, fragment=""):
     browser.find_element(By.ID, "code").send_keys(told["code"].lower())
     browser.find_element(By.CSS_SELECTOR, "#login button").click()
     wait(browser, lambda b: text(b, "state") != "")
+    return told
 
 
 def start(browser, words):
@@ -136,7 +139,7 @@ def test_a_code_that_comes_when_the_page_is_open(browser, installation, node):
 def test_a_session_is_of_the_page_and_of_nobody_else(browser, node):
     """It goes on when the page is loaded again, and in another tab, as a phone's camera opens one for each code; other ports of the host have nothing of
     it; and it ends for all of them."""
-    enter(browser, node)
+    told = enter(browser, node)
     token = browser.execute_script("return localStorage.getItem('muster-page')")
     browser.refresh()
     wait(browser, lambda b: text(b, "state") != "")
@@ -145,7 +148,7 @@ def test_a_session_is_of_the_page_and_of_nobody_else(browser, node):
     browser.get(f"http://127.0.0.1:{node.page}/#MUSTER:CCCC")
     wait(browser, lambda b: b.find_element(By.ID, "text").get_attribute("value") == "MUSTER:CCCC")
     assert token not in browser.current_url and not browser.get_cookies()
-    neighbours_get_nothing(browser, f"http://127.0.0.1:{node.page}/", "status", token)
+    neighbours_get_nothing(browser, told["url"], "status", token)
     browser.find_element(By.ID, "leave").click()
     wait(browser, lambda b: b.find_element(By.ID, "login").is_displayed())
     browser.close()
@@ -271,6 +274,8 @@ def test_texts_of_strangers_are_no_markup(browser, node):
 # --- by hand, as strangers do ---
 
 def curl(node, path, *args, method="GET"):
+    """`/session` is at the path that `muster-agent page` told last."""
+    path = node.path + path if path == "/session" else path
     done = run("curl", "-sS", "-i", "-X", method, *args, f"http://127.0.0.1:{node.page}{path}")
     head, _, body = done.stdout.partition("\n\n" if "\r\n\r\n" not in done.stdout else "\r\n\r\n")
     return int(head.split()[1]), head, body
@@ -328,6 +333,22 @@ def test_a_code_is_good_once_and_guesses_are_few(node):
     assert [curl(node, "/session", *JSON, "-d", wrong, method="POST")[0] for _ in range(5)] == [403] * 5
     assert curl(node, "/session", *JSON, "-d", json.dumps({"code": good}), method="POST")[0] == 403, "guessed too often"
     assert session(node), "and a new one is served"
+
+
+def test_on_loopback_only_who_was_told_the_path_guesses(node):
+    """All users of a machine have one address there: five wrong codes of one would take every code away from its owner."""
+    told = code(node)
+    assert re.fullmatch(rf"http://127\.0\.0\.1:{node.page}/[0-9A-HJKMNP-TV-Z]{{16}}/", told["url"])
+    body = json.dumps({"code": "0" * 8 if told["code"] != "0" * 8 else "1" * 8})
+    good, node.path = node.path, ""
+    for path in ["", "/", "/" + "0" * 16, good[:-1], good + "0", "/" + good, good.lower()] * 2:
+        status, _, said = curl(node, path + "/session", *JSON, "-d", body, method="POST")
+        assert status == 404 and "muster-agent page" in said, path
+    assert [curl(node, path)[0] for path in ("/", good + "/", good + "/page.js")] == [200] * 3
+    assert "page-code-refused" not in (node.dir / "agent.log").read_text()
+    assert curl(node, good + "/session", *JSON, "-d", body, method="POST")[0] == 403, "that one counts"
+    assert "page-code-refused" in (node.dir / "agent.log").read_text()
+    assert curl(node, good + "/session", *JSON, "-d", json.dumps({"code": told["code"]}), method="POST")[0] == 200
 
 
 def test_a_stranger_who_guesses_does_not_lock_the_technician_out(node):
@@ -393,7 +414,7 @@ def test_elsewhere_than_on_loopback_it_is_https(installation):
     with made.running() as agent:
         agent.wait_log("page-listens")
         told = code(made)
-        assert told["url"].startswith("https://")
+        assert told["url"] == f"https://0.0.0.0:{made.page}/", "people type it"
         shown = run("openssl", "s_client", "-connect", f"127.0.0.1:{made.page}", "-servername", "x.local", stdin="")
         pem = re.search("-----BEGIN.*END CERTIFICATE-----", shown.stdout, re.S).group()
         print_ = run("openssl", "x509", "-noout", "-fingerprint", "-sha256", stdin=pem)
