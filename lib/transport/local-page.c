@@ -14,17 +14,41 @@
 /* No I, L, O, U: nobody reads them wrong (Crockford's base 32). */
 static const char letters[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+static bool random_letters(struct mst_crypto *c, char *out, size_t n)
+{
+	uint8_t b[MST_PAGE_PATH];
+
+	if (n > sizeof(b) || c->ops->random(c, b, n))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		out[i] = letters[b[i] % 32];
+	mst_wipe(b, sizeof(b));
+	return true;
+}
+
+bool mst_page_make_path(struct mst_page_door *p, struct mst_crypto *c)
+{
+	return random_letters(c, p->path, MST_PAGE_PATH);
+}
+
+bool mst_page_at_path(const struct mst_page_door *p, struct mst_view *target)
+{
+	struct mst_view said = mst_view_sub(*target, 1, MST_PAGE_PATH), rest = mst_view_sub(*target, 1 + MST_PAGE_PATH, target->n);
+
+	if (!p->path[0])
+		return true;
+	if (!mst_view_starts(*target, "/") || !mst_view_starts(rest, "/") || !mst_ct_equal(said, (struct mst_view){ (const uint8_t *)p->path, MST_PAGE_PATH }))
+		return false;
+	*target = rest;
+	return true;
+}
+
 bool mst_page_fresh_code(struct mst_page_door *p, struct mst_crypto *c, mst_ms now)
 {
-	uint8_t b[MST_PAGE_CODE];
-
-	if (c->ops->random(c, b, sizeof(b)))
+	if (!random_letters(c, p->code, MST_PAGE_CODE))
 		return false;
-	for (size_t i = 0; i < sizeof(b); i++)
-		p->code[i] = letters[b[i] % 32];
 	p->n_guessers = 0;
 	p->code_until = now + MST_PAGE_CODE_SECONDS * 1000;
-	mst_wipe(b, sizeof(b));
 	return true;
 }
 
@@ -100,7 +124,7 @@ bool mst_page_may_guess(struct mst_page_door *p, const struct mst_peer *peer)
 	return p->code[0] && wrong && *wrong < GUESSES;
 }
 
-bool mst_page_begin(struct mst_page_door *p, struct mst_crypto *c, mst_ms now, char ret_line[160])
+bool mst_page_begin(struct mst_page_door *p, struct mst_crypto *c, mst_ms now, char ret_body[80])
 {
 	size_t at = 0;
 	struct mst_writer w;
@@ -116,33 +140,36 @@ bool mst_page_begin(struct mst_page_door *p, struct mst_crypto *c, mst_ms now, c
 	mst_put_nul(&w);
 	mst_wipe(b, sizeof(b));
 	p->session[at].until = now + MST_PAGE_SESSION_SECONDS * 1000;
-	snprintf(ret_line, 160, "Set-Cookie: %s%s; HttpOnly; SameSite=Strict; Path=/%s\r\n", p->cookie, p->session[at].token, p->tls ? "; Secure" : "");
+	snprintf(ret_body, 80, "{\"ok\":true,\"token\":\"%s\"}", p->session[at].token);
 	return true;
+}
+
+static struct mst_page_session *session_of(struct mst_page_door *p, const struct mst_http_msg *m, mst_ms now)
+{
+	struct mst_view token = mst_http_find(m, MST_PAGE_HEADER);
+	struct mst_page_session *found = NULL;
+
+	for (size_t i = 0; token.n == MST_PAGE_TOKEN && i < MST_PAGE_SESSIONS; i++)
+		if (p->session[i].until > now && mst_ct_equal(token, (struct mst_view){ (uint8_t *)p->session[i].token, MST_PAGE_TOKEN }))
+			found = &p->session[i];
+	return found;
 }
 
 bool mst_page_in_session(struct mst_page_door *p, const struct mst_http_msg *m, mst_ms now)
 {
-	struct mst_view token = { 0 };
-	bool good = false;
+	struct mst_page_session *s = session_of(p, m, now);
 
-	/* other services of this host share its cookies, whatever their port: ours is the one of exactly this name */
-	for (struct mst_view rest = mst_http_find(m, "Cookie"); rest.n && !token.n;) {
-		size_t end = mst_view_find(rest, ';');
-		struct mst_view one = mst_view_sub(rest, 0, end);
+	if (s)
+		s->until = now + MST_PAGE_SESSION_SECONDS * 1000;
+	return s != NULL;
+}
 
-		rest = mst_view_sub(rest, end + 1, rest.n);
-		while (one.n && one.p[0] == ' ')
-			one = mst_view_sub(one, 1, one.n);
-		if (mst_view_starts(one, p->cookie) && one.n == strlen(p->cookie) + MST_PAGE_TOKEN)
-			token = mst_view_sub(one, strlen(p->cookie), MST_PAGE_TOKEN);
-	}
-	for (size_t i = 0; token.n && i < MST_PAGE_SESSIONS; i++) {
-		if (p->session[i].until > now && mst_ct_equal(token, (struct mst_view){ (uint8_t *)p->session[i].token, MST_PAGE_TOKEN })) {
-			p->session[i].until = now + MST_PAGE_SESSION_SECONDS * 1000;
-			good = true;
-		}
-	}
-	return good;
+void mst_page_leave(struct mst_page_door *p, const struct mst_http_msg *m, mst_ms now)
+{
+	struct mst_page_session *s = session_of(p, m, now);
+
+	if (s)
+		mst_wipe(s, sizeof(*s));
 }
 
 bool mst_page_somebody(const struct mst_page_door *p, mst_ms now)
@@ -183,21 +210,21 @@ void mst_page_answer(struct mst_conn *c, const struct mst_page_answer *a, uint8_
 	bool keep = mst_conn_keep_alive(c);
 	char head[1024];
 
-	snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\n" SAFE "%s%s%s%sContent-Length: %zu\r\n%s\r\n", a->status,
-		 a->status < 300 ? "OK" : "Refused", a->more ? a->more : "", a->media ? "Content-Type: " : "", a->media ? a->media : "",
-		 a->media ? "\r\n" : "", a->body.n, keep ? "" : "Connection: close\r\n");
+	snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\n" SAFE "Content-Type: %s\r\nContent-Length: %zu\r\n%s\r\n", a->status,
+		 a->status < 300 ? "OK" : "Refused", a->media, a->body.n, keep ? "" : "Connection: close\r\n");
 	mst_put_str(&w, head);
 	mst_put(&w, a->body);
 	mst_conn_answer(c, mst_written(&w), !keep);
-	mst_wipe(head, sizeof(head));
+	mst_wipe(room, mst_written(&w).n);
 }
 
-bool mst_page_serve_file(struct mst_conn *c, const struct mst_http_msg *m, const struct mst_page_file *files, size_t n, uint8_t *room, size_t cap)
+bool mst_page_serve_file(struct mst_conn *c, struct mst_view method, struct mst_view target, const struct mst_page_file *files, size_t n,
+			 uint8_t *room, size_t cap)
 {
-	for (size_t i = 0; mst_view_eq_str(m->method, "GET") && i < n; i++) {
-		if (!mst_view_eq_str(m->target, files[i].path))
+	for (size_t i = 0; mst_view_eq_str(method, "GET") && i < n; i++) {
+		if (!mst_view_eq_str(target, files[i].path))
 			continue;
-		mst_page_answer(c, &(struct mst_page_answer){ 200, files[i].media, NULL, { files[i].p, files[i].n } }, room, cap);
+		mst_page_answer(c, &(struct mst_page_answer){ 200, files[i].media, { files[i].p, files[i].n } }, room, cap);
 		return true;
 	}
 	return false;

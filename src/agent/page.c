@@ -17,7 +17,9 @@
 struct agent_page {
 	struct mst_server *server;
 	struct mst_page_door door;
+	const struct mst_http_msg *asked;    /* what is answered now */
 	uint16_t port;
+	bool tls;
 	char host[128];                  /* as in setting `page` */
 	char why[160];                   /* there is no server: an enrolled node goes on without */
 	char certificate[3 * MST_SHA256_LEN];    /* its SHA-256, for people */
@@ -26,16 +28,16 @@ struct agent_page {
 
 /* --- answers --- */
 
-static void answer(struct agent *a, struct mst_conn *c, int status, const char *media, struct mst_view body, const char *more)
+static void answer(struct agent *a, struct mst_conn *c, int status, const char *media, struct mst_view body)
 {
-	mst_page_answer(c, &(struct mst_page_answer){ status, media, more, body }, a->page->out, OUT_MAX);
+	mst_page_answer(c, &(struct mst_page_answer){ status, media, body }, a->page->out, OUT_MAX);
 }
 
 static void answer_json(struct agent *a, struct mst_conn *c, int status, json_t *o)
 {
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 
-	answer(a, c, text ? status : 500, "application/json", mst_view_str(text ? text : "{}"), "");
+	answer(a, c, text ? status : 500, "application/json", mst_view_str(text ? text : "{}"));
 	free(text);
 	json_decref(o);
 }
@@ -50,7 +52,7 @@ static void refuse(struct agent *a, struct mst_conn *c, int status, const char *
 static void do_session(struct agent *a, struct mst_conn *c, const json_t *q)
 {
 	const char *code = json_string_value(json_object_get(q, "code"));
-	char cookie[160];
+	char body[80];
 
 	if (!code) {
 		refuse(a, c, 400, "code", "is missing");
@@ -62,13 +64,13 @@ static void do_session(struct agent *a, struct mst_conn *c, const json_t *q)
 		       "is used up, too old or was guessed too often; muster-agent page on the device gives a new one");
 		return;
 	}
-	if (!mst_page_begin(&a->page->door, a->crypto, agent_now(), cookie)) {
+	if (!mst_page_begin(&a->page->door, a->crypto, agent_now(), body)) {
 		refuse(a, c, 500, "", "no randomness");
 		return;
 	}
 	agent_log(a, AGENT_INFO, "page-opened", "peer", mst_conn_peer(c)->address, NULL);
-	answer(a, c, 204, NULL, (struct mst_view){ 0 }, cookie);
-	mst_wipe(cookie, sizeof(cookie));
+	answer(a, c, 200, "application/json", mst_view_str(body));
+	mst_wipe(body, sizeof(body));
 }
 
 static void do_trigger(struct agent *a, struct mst_conn *c, const json_t *q)
@@ -115,6 +117,14 @@ static void do_place(struct agent *a, struct mst_conn *c, const json_t *q)
 		answer_json(a, c, 200, json_pack("{s:b}", "ok", 1));
 }
 
+static void do_leave(struct agent *a, struct mst_conn *c, const json_t *q)
+{
+	(void)q;
+	mst_page_leave(&a->page->door, a->page->asked, agent_now());
+	agent_log(a, AGENT_INFO, "page-left", "peer", mst_conn_peer(c)->address, NULL);
+	answer_json(a, c, 200, json_pack("{s:b}", "ok", 1));
+}
+
 /* What may be asked, and with what. */
 static const struct page_op {
 	const char *method, *path;
@@ -124,6 +134,7 @@ static const struct page_op {
 	{ "POST", "/session", true, do_session },
 	{ "POST", "/trigger", false, do_trigger },
 	{ "POST", "/place", false, do_place },
+	{ "POST", "/leave", false, do_leave },
 };
 
 static void run_op(struct agent *a, struct mst_conn *c, const struct page_op *op, const struct mst_http_msg *m)
@@ -135,22 +146,29 @@ static void run_op(struct agent *a, struct mst_conn *c, const struct page_op *op
 		refuse(a, c, 415, "Content-Type", "application/json expected");
 		return;
 	}
+	a->page->asked = m;
 	q = mst_json_read((const char *)m->body.p, m->body.n, JSON_REJECT_DUPLICATES, &e);
 	if (json_is_object(q))
 		op->run(a, c, q);
 	else
 		refuse(a, c, !q && mst_json_no_memory(&e) ? 503 : 400, "", q ? "a JSON object expected" : e.text);
 	json_decref(q);
+	a->page->asked = NULL;
 }
 
 static void route(struct agent *a, struct mst_conn *c, const struct mst_http_msg *m)
 {
-	bool get = mst_view_eq_str(m->method, "GET");
+	struct mst_view target = m->target;
+	bool get = mst_view_eq_str(m->method, "GET"), told = mst_page_at_path(&a->page->door, &target);
 
-	if (mst_page_serve_file(c, m, mst_page_files, mst_page_n_files, a->page->out, OUT_MAX))
+	if (!told && mst_view_ends(target, "/session")) {
+		refuse(a, c, 404, "", "open the address that muster-agent page shows; the code is taken there only");
+		return;
+	}
+	if (mst_page_serve_file(c, m->method, target, mst_page_files, mst_page_n_files, a->page->out, OUT_MAX))
 		return;
 	for (size_t i = 0; i < MST_COUNT(ops); i++) {
-		if (!mst_view_eq_str(m->target, ops[i].path) || !mst_view_eq_str(m->method, ops[i].method))
+		if (!mst_view_eq_str(target, ops[i].path) || !mst_view_eq_str(m->method, ops[i].method))
 			continue;
 		if (ops[i].open || mst_page_in_session(&a->page->door, m, agent_now()))
 			run_op(a, c, &ops[i], m);
@@ -160,7 +178,7 @@ static void route(struct agent *a, struct mst_conn *c, const struct mst_http_msg
 	}
 	if (!mst_page_in_session(&a->page->door, m, agent_now()))
 		refuse(a, c, 401, "code", "enter the one-time code first");
-	else if (get && mst_view_eq_str(m->target, "/status"))
+	else if (get && mst_view_eq_str(target, "/status"))
 		answer_json(a, c, 200, status_json(a));
 	else
 		refuse(a, c, 404, "", "there is no such thing here");
@@ -272,9 +290,8 @@ int page_open(struct agent *a)
 		return MST_FAULT_MEMORY;
 	if (!address_split(a->cfg.page, p->host, sizeof(p->host), &p->port))
 		return failed(a, "\"host:port\" expected", MST_FAULT_CONFIG);
-	p->door.cookie = "muster=";
-	p->door.tls = !loopback(p->host);
-	r = p->door.tls ? own_tls(a, &tls) : 0;
+	p->tls = !loopback(p->host);
+	r = p->tls ? own_tls(a, &tls) : mst_page_make_path(&p->door, a->crypto) ? 0 : MST_FAULT_CRYPTO;
 	r = r ? r : mst_listen_ahead(a->cfg.page, &fd, &p->port, &ahead, &d);
 	if (!r) {
 		/* One technician, a browser with half a dozen connections; whoever only holds some keeps nobody out. */
@@ -318,7 +335,8 @@ json_t *page_code(struct agent *a)
 	if (!mst_page_fresh_code(&a->page->door, a->crypto, agent_now()))
 		return json_pack("{s:b, s:{s:s, s:s}}", "ok", 0, "error", "field", "", "text", "no randomness");
 	v6 = strchr(p->host, ':') != NULL;
-	snprintf(url, sizeof(url), "http%s://%s%s%s:%u/", p->door.tls ? "s" : "", v6 ? "[" : "", p->host, v6 ? "]" : "", p->port);
+	snprintf(url, sizeof(url), "http%s://%s%s%s:%u/%s%s", p->tls ? "s" : "", v6 ? "[" : "", p->host, v6 ? "]" : "", p->port,
+		 p->door.path, p->door.path[0] ? "/" : "");
 	return json_pack("{s:b, s:s, s:s, s:i, s:s}", "ok", 1, "url", url, "code", p->door.code, "seconds", MST_PAGE_CODE_SECONDS,
 			 "certificate", p->certificate);
 }

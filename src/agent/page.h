@@ -4,7 +4,10 @@
  * one-time code was entered.
  *
  *   GET  /  /page.js  /page.css                      the page itself
- *   POST /session   {"code":"…"}                     → 204 with a cookie; the code is used up
+ *   POST /session   {"code":"…"}, on loopback /PATH/session (local-page.h)
+ *                                                    → {"ok":true,"token":"…"}, which whatever follows says in
+ *                                                       the header Muster-Page; the code is used up
+ *   POST /leave     {}                               → {"ok":true}; that session has ended
  *   GET  /status                                     → status_json()
  *   POST /trigger   {} | {"text":"…"}                → {"ok":true,"attempt":"…"}; text: an FQDN, a URI, a sequence
  *                                                       in JSON, or "MUSTER:" and its CBOR in base64url (a QR code)

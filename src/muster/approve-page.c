@@ -3,10 +3,11 @@
  * as with any other command; it listens on loopback only, and gives nothing and takes nothing before its one-time code was entered.
  *
  *   GET  /  /page.js  /page.css            the page itself
- *   POST /session  {"code":"…"}            → 204 with a cookie; the code is used up
+ *   POST /PATH/session  {"code":"…"}       → {"ok":true,"token":"…"}, which whatever follows says in Muster-Page; the code is used up
  *   GET  /approvals                        → {"you":…, "approvals":[{"id", "by", "own", "asked", "until", "request", "content", "digest"}]}
  *   POST /give     {"id":N,"digest":"…"}   the digest of what was shown
  *   POST /refuse   {"id":N,"reason":"…"}   also to take back what one asked for
+ *   POST /leave    {}                      the end: nobody else has a session, and the code is used up
  *
  * A refusal is {"error":{"field","text"}}, and "state" says what became of the request.
  */
@@ -32,6 +33,7 @@ struct page {
 	struct mst_server *server;
 	struct mst_page_door door;
 	mst_ms used;
+	bool left;
 	uint8_t out[OUT_MAX];
 };
 
@@ -49,7 +51,7 @@ static void answer_json(struct page *p, struct mst_conn *c, int status, json_t *
 {
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 
-	mst_page_answer(c, &(struct mst_page_answer){ text ? status : 500, "application/json", NULL, mst_view_str(text ? text : "{}") }, p->out, OUT_MAX);
+	mst_page_answer(c, &(struct mst_page_answer){ text ? status : 500, "application/json", mst_view_str(text ? text : "{}") }, p->out, OUT_MAX);
 	free(text);
 	json_decref(o);
 }
@@ -161,7 +163,7 @@ static void do_session(struct page *p, struct mst_conn *c, const json_t *q)
 {
 	const char *code = json_string_value(json_object_get(q, "code"));
 	const struct mst_peer *peer = mst_conn_peer(c);
-	char cookie[160];
+	char body[80];
 
 	if (!code) {
 		refuse(p, c, 400, "code", "is missing");
@@ -169,12 +171,12 @@ static void do_session(struct page *p, struct mst_conn *c, const json_t *q)
 		complain("somebody entered a wrong code, from %s", peer->address);
 		refuse(p, c, 403, "code", mst_page_may_guess(&p->door, peer) ? "is not right" :
 		       "is used up, too old or was guessed too often; end muster approve page and begin it anew");
-	} else if (!mst_page_begin(&p->door, mst_crypto_openssl(), now_ms(), cookie)) {
+	} else if (!mst_page_begin(&p->door, mst_crypto_openssl(), now_ms(), body)) {
 		refuse(p, c, 500, "", "no randomness");
 	} else {
 		p->used = now_ms();
-		mst_page_answer(c, &(struct mst_page_answer){ 204, NULL, cookie, MST_VIEW_NONE }, p->out, OUT_MAX);
-		mst_wipe(cookie, sizeof(cookie));
+		mst_page_answer(c, &(struct mst_page_answer){ 200, "application/json", mst_view_str(body) }, p->out, OUT_MAX);
+		mst_wipe(body, sizeof(body));
 	}
 }
 
@@ -229,11 +231,18 @@ static void do_refuse(struct page *p, struct mst_conn *c, const json_t *q)
 		answer_json(p, c, 200, answer);
 }
 
+static void do_leave(struct page *p, struct mst_conn *c, const json_t *q)
+{
+	(void)q;
+	p->left = true;
+	answer_json(p, c, 200, json_pack("{s:b}", "ok", 1));
+}
+
 static const struct page_op {
 	const char *path;
 	bool open;                           /* without a session */
 	void (*run)(struct page *p, struct mst_conn *c, const json_t *q);
-} ops[] = { { "/session", true, do_session }, { "/give", false, do_give }, { "/refuse", false, do_refuse } };
+} ops[] = { { "/session", true, do_session }, { "/give", false, do_give }, { "/refuse", false, do_refuse }, { "/leave", false, do_leave } };
 
 static void run_op(struct page *p, struct mst_conn *c, const struct page_op *op, const struct mst_http_msg *m)
 {
@@ -251,23 +260,28 @@ static void run_op(struct page *p, struct mst_conn *c, const struct page_op *op,
 static void on_request(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
 {
 	struct page *p = owner;
-	bool inside;
+	struct mst_view target = m->target;
+	bool told = mst_page_at_path(&p->door, &target), inside;
 
 	if (!mst_page_host_is_local(mst_http_find(m, "Host"))) {
 		refuse(p, c, 421, "Host", "use 127.0.0.1 or localhost");
 		return;
 	}
-	if (mst_page_serve_file(c, m, mst_page_files, mst_page_n_files, p->out, OUT_MAX))
+	if (!told && mst_view_ends(target, "/session")) {
+		refuse(p, c, 404, "", "open the address as it was printed; the code is taken there only");
+		return;
+	}
+	if (mst_page_serve_file(c, m->method, target, mst_page_files, mst_page_n_files, p->out, OUT_MAX))
 		return;
 	inside = mst_page_in_session(&p->door, m, now_ms());
 	for (size_t i = 0; mst_view_eq_str(m->method, "POST") && i < MST_COUNT(ops); i++)
-		if (mst_view_eq_str(m->target, ops[i].path) && (inside || ops[i].open)) {
+		if (mst_view_eq_str(target, ops[i].path) && (inside || ops[i].open)) {
 			run_op(p, c, &ops[i], m);
 			return;
 		}
 	if (!inside)
 		refuse(p, c, 401, "code", "enter the one-time code first");
-	else if (mst_view_eq_str(m->method, "GET") && mst_view_eq_str(m->target, "/approvals"))
+	else if (mst_view_eq_str(m->method, "GET") && mst_view_eq_str(target, "/approvals"))
 		do_list(p, c);
 	else
 		refuse(p, c, 404, "", "there is no such thing here");
@@ -295,9 +309,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (now_ms() - p->used < IDLE_MS)
+	if (!p->left && now_ms() - p->used < IDLE_MS)
 		return;
-	complain("nobody used the page for a quarter of an hour; it has ended");
+	complain("%s; it has ended", p->left ? "the page was left" : "nobody used the page for a quarter of an hour");
 	event_base_loopbreak(p->base);
 }
 
@@ -343,11 +357,11 @@ static int tell(struct page *p, uint16_t port)
 {
 	char url[64];
 
-	if (!mst_page_fresh_code(&p->door, mst_crypto_openssl(), now_ms())) {
+	if (!mst_page_make_path(&p->door, mst_crypto_openssl()) || !mst_page_fresh_code(&p->door, mst_crypto_openssl(), now_ms())) {
 		complain("no randomness");
 		return EXIT_FAULT;
 	}
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u/", (unsigned)port);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/%s/", (unsigned)port, p->door.path);
 	if (p->m->json) {
 		print_json(json_pack("{s:s, s:s, s:i}", "url", url, "code", p->door.code, "seconds", MST_PAGE_CODE_SECONDS));
 	} else {
@@ -386,7 +400,6 @@ int approve_page(struct muster *m, int argc, char **argv)
 		return EXIT_FAULT;
 	}
 	p->m = m;
-	p->door.cookie = "muster-approve=";
 	p->used = now_ms();
 	p->base = event_base_new();
 	port = (uint16_t)n;

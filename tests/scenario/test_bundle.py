@@ -212,9 +212,9 @@ def test_the_operator_hears_what_was_refused(inst):
         assert stick.node.agent("trigger", stick.node.dir / "given.json").returncode == 1
         told = json.loads(stick.node.agent("page", "--json", check=True).stdout)
         old = {"version": 1, "validUntil": "20200101T000000", "instructions": [inst.instruction()]}
-        said = run("curl", "-sS", "-c", stick.node.dir / "cookies", "-b", stick.node.dir / "cookies", "--json", json.dumps({"code": told["code"]}),
-                   f"http://127.0.0.1:{page}/session", "--next", "-sS", "-b", stick.node.dir / "cookies", "--json", json.dumps({"text": json.dumps(old)}),
-                   f"http://127.0.0.1:{page}/trigger").stdout
+        session = run("curl", "-sS", "--json", json.dumps({"code": told["code"]}), f"{told['url']}session").stdout
+        said = run("curl", "-sS", "-H", f"Muster-Page: {json.loads(session)['token']}", "--json", json.dumps({"text": json.dumps(old)}),
+                   f"{told['url']}trigger").stdout
         assert json.loads(said)["error"]["field"] == "validUntil", said
         assert "; before: what was typed on the page: expired; earlier: malformed" in ask(agent)
         assert "before:" not in ask(agent)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import sqlite3
@@ -16,7 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from browser import WIDTH, phone
+from browser import WIDTH, neighbours_get_nothing, phone
 from support import FAKETIME, MUSTER, RUN_SECONDS, Installation, run, until
 
 BERT, CARL, STRANGER = 1301, 1302, 1400
@@ -330,8 +331,13 @@ def test_a_strangers_browser_has_nothing_of_the_page(page):
     for path, more in (("approvals", ()), ("give", asks), ("refuse", asks)):
         body, status = curl(page["url"] + path, *more)
         assert status == "401" and "enter the one-time code first" in body, (path, body)
-        assert curl(page["url"] + path, "-H", "Cookie: muster-approve=" + "0" * 32, *more)[1] == "401"
+        assert curl(page["url"] + path, "-H", "Muster-Page: " + "0" * 32, *more)[1] == "401"
     assert curl(page["url"], "-H", "Host: muster.example.com")[1] == "421"
+    # five wrong codes take it away from its owner; nobody guesses who does not know where
+    top, secret = re.fullmatch("(http://127.0.0.1:[0-9]+/)([0-9A-Z]{16})/", page["url"]).groups()
+    for path in ["session", "0" * 16 + "/session", secret[:-1] + "/session", secret + "0/session"] * 2:
+        body, status = curl(top + path, "-H", "Content-Type: application/json", "-d", '{"code":"00000000"}')
+        assert status == "404" and "as it was printed" in body, (path, body)
     assert curl(page["url"] + "session", "-d", json.dumps({"code": page["code"]}))[1] == "400", "not as a form would send it"
 
 
@@ -348,13 +354,18 @@ def test_the_page_that_nobody_uses_ends(inst, tmp_path):
                 line = process.stdout.readline()
                 assert line, process.stderr.read()
                 text += line
-            page, jar = json.loads(text), tmp_path / "jar"
+            page, token = json.loads(text), ""
 
-            def curl(path, *args):
-                return run("curl", "-sS", "--max-time", RUN_SECONDS, "-o", tmp_path / "body", "-w", "%{http_code}", "-b", jar, "-c", jar, *args,
-                           page["url"] + path).stdout
+            def curl(path, *args, header="Muster-Page: "):
+                return run("curl", "-sS", "--max-time", RUN_SECONDS, "-D", tmp_path / "head", "-o", tmp_path / "body", "-w", "%{http_code}", *args,
+                           *(("-H", header + token) if token else ()), page["url"] + path).stdout
             asks = ("-H", "Content-Type: application/json", "-d")
-            assert curl("session", *asks, json.dumps({"code": page["code"]})) == "204"
+            assert curl("session", *asks, json.dumps({"code": page["code"]})) == "200"
+            assert "cookie" not in (tmp_path / "head").read_text().lower(), "it would go to every port of this host"
+            token = json.loads((tmp_path / "body").read_text())["token"]
+            for no in ("Cookie: muster-approve=", "Cookie: Muster-Page=", "Cookie: ", "Muster-Page: 0"):
+                assert curl("approvals", header=no) == "401", no
+                assert curl("give", *asks, json.dumps({"id": 1, "digest": "0" * 64}), header=no) == "401", no
             clock.write_text("+14m")
             assert curl("give", *asks, json.dumps({"id": 999999, "digest": "0" * 64})) == "404"
             clock.write_text("+28m")
@@ -404,6 +415,19 @@ def test_a_second_person_at_the_page(inst, page, browser):
     shows(browser, "nothing", "Nothing waits.")
 
 
+def test_the_session_is_of_that_tab_alone(page, browser):
+    """Neither another port of the host nor another tab of the browser is in it."""
+    token = browser.execute_script("return sessionStorage.getItem('muster-page')")
+    assert token not in browser.current_url and not browser.get_cookies()
+    neighbours_get_nothing(browser, page["url"], "approvals", token)
+    mine = browser.current_window_handle
+    browser.switch_to.new_window("tab")
+    browser.get(page["url"])
+    wait(browser, lambda b: b.find_element(By.ID, "login").is_displayed())
+    browser.close()
+    browser.switch_to.window(mine)
+
+
 def test_what_the_page_is_refused(inst, page, browser):
     """Each in words: it was refused meanwhile, it is another content, it was taken and not done, nobody is there."""
     gone_cert, other, late = (say(inst, CARL, "POST", path, body)[1]["approval"] for path, body in (
@@ -433,3 +457,11 @@ def test_what_the_page_is_refused(inst, page, browser):
         stopped.callback(lambda: (inst.place / "away").rename(inst.sock))
         said = browser.execute_async_script("ask('GET', 'approvals').catch((e) => e).then((e) => arguments[0](e.message))")
     assert "the installation does not answer; is musterd running?" in said, said
+
+
+def test_who_leaves_ends_the_page(page, browser):
+    """The code is used up, so nobody else could come: the process ends, and with it what a token is good for."""
+    browser.find_element(By.ID, "leave").click()
+    shows(browser, "done", "This page has ended")
+    assert not browser.find_element(By.ID, "inside").is_displayed() and not browser.execute_script("return sessionStorage.length")
+    until("the end", lambda: run("curl", "-sS", page["url"], check=False).returncode == 7)

@@ -9,7 +9,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from browser import WIDTH, phone
+from browser import WIDTH, neighbours_get_nothing, phone
 from support import AGENT, MUSTER, RUN_SECONDS, Installation, free_port, run
 
 
@@ -45,12 +45,15 @@ def browser(chromium, node):        # leaves the page before the node ends: it a
     yield chromium
     chromium.get("about:blank")
     chromium.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    chromium.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": f"http://127.0.0.1:{node.page}", "storageTypes": "local_storage"})
     severe = [e for e in chromium.get_log("browser") if e["level"] == "SEVERE" and "the server responded with a status" not in e["message"]]
     assert not severe, severe
 
 
 def code(node):
-    return json.loads(node.agent("page", "--json", check=True).stdout)
+    told = json.loads(node.agent("page", "--json", check=True).stdout)
+    node.path = told["url"].split(f":{node.page}")[1].rstrip("/")
+    return told
 
 
 def wait(browser, what):
@@ -68,6 +71,7 @@ def enter(browser, node, fragment=""):
     browser.find_element(By.ID, "code").send_keys(told["code"].lower())
     browser.find_element(By.CSS_SELECTOR, "#login button").click()
     wait(browser, lambda b: text(b, "state") != "")
+    return told
 
 
 def start(browser, words):
@@ -130,6 +134,29 @@ def test_a_code_that_comes_when_the_page_is_open(browser, installation, node):
     browser.get("about:blank")
     browser.get(f"http://127.0.0.1:{node.page}/#MUSTER:BBBB")
     wait(browser, lambda b: b.find_element(By.ID, "text").get_attribute("value") == "MUSTER:BBBB")
+
+
+def test_a_session_is_of_the_page_and_of_nobody_else(browser, node):
+    """It goes on when the page is loaded again, and in another tab, as a phone's camera opens one for each code; other ports of the host have nothing of
+    it; and it ends for all of them."""
+    told = enter(browser, node)
+    token = browser.execute_script("return localStorage.getItem('muster-page')")
+    browser.refresh()
+    wait(browser, lambda b: text(b, "state") != "")
+    first = browser.current_window_handle
+    browser.switch_to.new_window("tab")
+    browser.get(f"http://127.0.0.1:{node.page}/#MUSTER:CCCC")
+    wait(browser, lambda b: b.find_element(By.ID, "text").get_attribute("value") == "MUSTER:CCCC")
+    assert token not in browser.current_url and not browser.get_cookies()
+    neighbours_get_nothing(browser, told["url"], "status", token)
+    browser.find_element(By.ID, "leave").click()
+    wait(browser, lambda b: b.find_element(By.ID, "login").is_displayed())
+    browser.close()
+    browser.switch_to.window(first)
+    browser.refresh()
+    wait(browser, lambda b: b.find_element(By.ID, "login").is_displayed())
+    assert not browser.execute_script("return localStorage.length")
+    assert curl(node, "/status", "-H", f"Muster-Page: {token}")[0] == 401
 
 
 def test_a_scanned_code_carries_the_instructions(browser, installation, node, tmp_path):
@@ -230,8 +257,8 @@ def test_the_technician_says_where_it_is(browser, node):
 @pytest.mark.parametrize("body, field", [({"latitude": 525200000}, "longitude"), ({"latitude": 9525200000, "longitude": 1}, "latitude"),
                                          ({"planet": "mars"}, "planet"), ({"site": ""}, "site"), ({"site": "a\u202eb"}, "site")])
 def test_no_place_at_all(node, body, field):
-    cookie = session(node)
-    status, _, said = curl(node, "/place", *cookie, *JSON, "-d", json.dumps(body), method="POST")
+    ours = session(node)
+    status, _, said = curl(node, "/place", *ours, *JSON, "-d", json.dumps(body), method="POST")
     assert status == 400 and field in said
     assert not node.status()["place"]
 
@@ -247,6 +274,8 @@ def test_texts_of_strangers_are_no_markup(browser, node):
 # --- by hand, as strangers do ---
 
 def curl(node, path, *args, method="GET"):
+    """`/session` is at the path that `muster-agent page` told last."""
+    path = node.path + path if path == "/session" else path
     done = run("curl", "-sS", "-i", "-X", method, *args, f"http://127.0.0.1:{node.page}{path}")
     head, _, body = done.stdout.partition("\n\n" if "\r\n\r\n" not in done.stdout else "\r\n\r\n")
     return int(head.split()[1]), head, body
@@ -256,32 +285,47 @@ JSON = ("-H", "Content-Type: application/json")
 
 
 def session(node):
-    status, head, _ = curl(node, "/session", *JSON, "-d", json.dumps({"code": code(node)["code"]}), method="POST")
-    assert status == 204, head
-    cookie = re.search(r"Set-Cookie: (muster=[0-9A-F]{32}); HttpOnly; SameSite=Strict", head, re.I)
-    return ("-H", f"Cookie: {cookie.group(1)}")
+    status, head, body = curl(node, "/session", *JSON, "-d", json.dumps({"code": code(node)["code"]}), method="POST")
+    assert status == 200, head
+    return ("-H", f"Muster-Page: {json.loads(body)['token']}")
 
 
 def test_nothing_without_the_code(node):
     assert curl(node, "/status")[0] == 401
     assert curl(node, "/trigger", *JSON, "-d", "{}", method="POST")[0] == 401
-    assert curl(node, "/status", "-H", "Cookie: muster=" + "0" * 32)[0] == 401
+    assert curl(node, "/status", "-H", "Muster-Page: " + "0" * 32)[0] == 401
     assert curl(node, "/")[0] == 200
     assert "attempt" not in node.status() or not node.status()["attempt"]
 
 
-def test_cookies_of_others_on_this_host_do_not_disturb(node):
-    ours = session(node)[1].removeprefix("Cookie: ")
-    for cookies in (f"xmuster={'1' * 32}; {ours}", f"muster=short;{ours}", f"a=b; {ours}; c=d"):
-        assert curl(node, "/status", "-H", f"Cookie: {cookies}")[0] == 200, cookies
-    for cookies in (f"x{ours}", ours + "0", ours[:-1]):
-        assert curl(node, "/status", "-H", f"Cookie: {cookies}")[0] == 401, cookies
+def test_a_session_is_no_cookie(node):
+    """Cookies go to every port of a host (RFC 6265 8.5). The token goes in a header that no other origin's page can send: nobody answers its browser,
+    which asks first whether it may."""
+    status, head, body = curl(node, "/session", *JSON, "-d", json.dumps({"code": code(node)["code"]}), method="POST")
+    assert status == 200 and "cookie" not in head.lower() and "Cache-Control: no-store" in head, head
+    token = json.loads(body)["token"]
+    assert re.fullmatch("[0-9A-F]{32}", token)
+    assert curl(node, "/status", "-H", f"Muster-Page: {token}")[0] == 200
+    for no in (f"Cookie: muster={token}", f"Cookie: Muster-Page={token}", f"Cookie: {token}", f"Authorization: Bearer {token}", f"Muster-Page: {token}0",
+               f"Muster-Page: {token[:-1]}", "Muster-Page;", f"X-Muster-Page: {token}"):
+        assert curl(node, "/status", "-H", no)[0] == 401, no
+        assert curl(node, "/trigger", "-H", no, *JSON, "-d", "{}", method="POST")[0] == 401, no
+    assert curl(node, f"/status?Muster-Page={token}")[0] == 401
+    status, head, _ = curl(node, "/status", "-H", "Origin: http://127.0.0.1:1", "-H", "Access-Control-Request-Method: GET",
+                           "-H", "Access-Control-Request-Headers: muster-page", method="OPTIONS")
+    assert status == 401 and "access-control" not in head.lower(), head
+    # … until its owner leaves
+    other = session(node)
+    assert curl(node, "/leave", "-H", f"Muster-Page: {token}", *JSON, "-d", "{}", method="POST")[0] == 200
+    assert curl(node, "/status", "-H", f"Muster-Page: {token}")[0] == 401
+    assert curl(node, "/status", *other)[0] == 200
+    assert token not in (node.dir / "agent.log").read_text()
 
 
 def test_a_code_is_good_once_and_guesses_are_few(node):
     good = code(node)["code"]
     body = json.dumps({"code": good})
-    assert curl(node, "/session", *JSON, "-d", body, method="POST")[0] == 204
+    assert curl(node, "/session", *JSON, "-d", body, method="POST")[0] == 200
     status, _, said = curl(node, "/session", *JSON, "-d", body, method="POST")
     assert status == 403 and "muster-agent page" in said
     good = code(node)["code"]
@@ -289,6 +333,22 @@ def test_a_code_is_good_once_and_guesses_are_few(node):
     assert [curl(node, "/session", *JSON, "-d", wrong, method="POST")[0] for _ in range(5)] == [403] * 5
     assert curl(node, "/session", *JSON, "-d", json.dumps({"code": good}), method="POST")[0] == 403, "guessed too often"
     assert session(node), "and a new one is served"
+
+
+def test_on_loopback_only_who_was_told_the_path_guesses(node):
+    """All users of a machine have one address there: five wrong codes of one would take every code away from its owner."""
+    told = code(node)
+    assert re.fullmatch(rf"http://127\.0\.0\.1:{node.page}/[0-9A-HJKMNP-TV-Z]{{16}}/", told["url"])
+    body = json.dumps({"code": "0" * 8 if told["code"] != "0" * 8 else "1" * 8})
+    good, node.path = node.path, ""
+    for path in ["", "/", "/" + "0" * 16, good[:-1], good + "0", "/" + good, good.lower()] * 2:
+        status, _, said = curl(node, path + "/session", *JSON, "-d", body, method="POST")
+        assert status == 404 and "muster-agent page" in said, path
+    assert [curl(node, path)[0] for path in ("/", good + "/", good + "/page.js")] == [200] * 3
+    assert "page-code-refused" not in (node.dir / "agent.log").read_text()
+    assert curl(node, good + "/session", *JSON, "-d", body, method="POST")[0] == 403, "that one counts"
+    assert "page-code-refused" in (node.dir / "agent.log").read_text()
+    assert curl(node, good + "/session", *JSON, "-d", json.dumps({"code": told["code"]}), method="POST")[0] == 200
 
 
 def test_a_stranger_who_guesses_does_not_lock_the_technician_out(node):
@@ -301,7 +361,7 @@ def test_a_stranger_who_guesses_does_not_lock_the_technician_out(node):
     said = [guess("127.0.0.2")[2] for _ in range(6)]
     assert all("is not right" in s for s in said[:4]) and all("too often" in s for s in said[4:]), said
     assert guess("127.0.0.2", json.dumps({"code": good}))[0] == 403, "also with the right one"
-    assert guess("127.0.0.1", json.dumps({"code": good}))[0] == 204
+    assert guess("127.0.0.1", json.dumps({"code": good}))[0] == 200
     # many together use it up for everybody
     good = code(node)["code"]
     for last in range(2, 11):
@@ -321,28 +381,28 @@ def test_idle_connections_do_not_hold_the_page(node):
             if i % 2:
                 s.sendall(b"POST /session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30\r\n\r\n")
         assert curl(node, "/")[0] == 200
-        assert curl(node, "/session", *JSON, "-d", json.dumps({"code": told["code"]}), method="POST")[0] == 204
+        assert curl(node, "/session", *JSON, "-d", json.dumps({"code": told["code"]}), method="POST")[0] == 200
     finally:
         for s in held:
             s.close()
 
 
 def test_other_sites_cannot_use_the_technicians_browser(node):
-    cookie = session(node)
-    assert curl(node, "/status", *cookie)[0] == 200
-    assert curl(node, "/status", *cookie, "-H", "Host: evil.example.com")[0] == 421
-    assert curl(node, "/trigger", *cookie, "-H", "Content-Type: text/plain", "-d", "{}", method="POST")[0] == 415
+    ours = session(node)
+    assert curl(node, "/status", *ours)[0] == 200
+    assert curl(node, "/status", *ours, "-H", "Host: evil.example.com")[0] == 421
+    assert curl(node, "/trigger", *ours, "-H", "Content-Type: text/plain", "-d", "{}", method="POST")[0] == 415
     _, head, _ = curl(node, "/")
     assert "default-src 'none'" in head and "frame-ancestors 'none'" in head and "nosniff" in head
-    assert curl(node, "/nothing", *cookie)[0] == 404
+    assert curl(node, "/nothing", *ours)[0] == 404
 
 
 @pytest.mark.parametrize("body, status", [("{", 400), ("[]", 400), ("{\"text\":\"\"}", 400), ("{\"text\":7}", 400),
                                           ("{\"a\":1,\"a\":2}", 400), ("{\"text\":\"" + "x" * 40000 + "\"}", 413)])
 def test_bad_bodies_change_nothing(node, tmp_path, body, status):
-    cookie = session(node)
+    ours = session(node)
     (tmp_path / "body").write_text(body)
-    assert curl(node, "/trigger", *cookie, *JSON, "--data-binary", f"@{tmp_path}/body", method="POST")[0] == status
+    assert curl(node, "/trigger", *ours, *JSON, "--data-binary", f"@{tmp_path}/body", method="POST")[0] == status
     assert not node.status().get("attempt")
 
 
@@ -354,7 +414,7 @@ def test_elsewhere_than_on_loopback_it_is_https(installation):
     with made.running() as agent:
         agent.wait_log("page-listens")
         told = code(made)
-        assert told["url"].startswith("https://")
+        assert told["url"] == f"https://0.0.0.0:{made.page}/", "people type it"
         shown = run("openssl", "s_client", "-connect", f"127.0.0.1:{made.page}", "-servername", "x.local", stdin="")
         pem = re.search("-----BEGIN.*END CERTIFICATE-----", shown.stdout, re.S).group()
         print_ = run("openssl", "x509", "-noout", "-fingerprint", "-sha256", stdin=pem)

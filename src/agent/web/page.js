@@ -7,21 +7,26 @@ const STATE = {
 };
 const OUTCOME = { 'enrolled': 'Succeeded', 'failed': 'Failed', 'replaced': 'Given up for another one', 'running': 'Under way' };
 const CREDENTIAL = [['nodeID', 'Node'], ['cseID', 'CSE-ID'], ['mafFQDN', 'Service'], ['notAfter', 'Until']];
+// The session's token is kept for this origin, its port included, where no other service of this host gets it as it would get a cookie; for all of its
+// tabs, as a phone's camera opens each code in another one.
+const TOKEN = 'muster-page';
 let timer = 0;
 
 function say(text) { $('message').textContent = text || ''; }
 
 async function ask(method, path, body) {
+  const headers = body === undefined ? {} : { 'Content-Type': 'application/json' };
+  const token = localStorage.getItem(TOKEN);
+  if (token) headers['Muster-Page'] = token;
   const answer = await fetch(path, {
-    method, credentials: 'same-origin', cache: 'no-store',
-    headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+    method, headers, credentials: 'omit', cache: 'no-store',
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const text = await answer.text();
   // what is refused before anybody looks into it (too long, broken off) is said in plain words
   const json = (answer.headers.get('Content-Type') || '').startsWith('application/json');
   const value = json && text ? JSON.parse(text) : { error: { text } };
-  if (answer.status === 401) inside(false);
+  if (answer.status === 401) outside(token);
   if (!answer.ok) throw new Error([value.error && value.error.field, value.error && value.error.text].filter(Boolean).join(': ') || `refused (${answer.status})`);
   return value;
 }
@@ -39,6 +44,12 @@ function inside(yes) {
     scanned();
     refresh();
   }
+}
+
+// That session is over; another tab may have begun another one meanwhile.
+function outside(token) {
+  if (localStorage.getItem(TOKEN) === token) localStorage.removeItem(TOKEN);
+  inside(false);
 }
 
 function item(head, more) {
@@ -121,7 +132,7 @@ $('login').addEventListener('submit', async (e) => {
   e.preventDefault();
   say('');
   try {
-    await ask('POST', 'session', { code: $('code').value });
+    localStorage.setItem(TOKEN, (await ask('POST', 'session', { code: $('code').value })).token);
     inside(true);
   } catch (x) { say(x.message); }
   $('code').value = '';
@@ -161,6 +172,12 @@ $('here').addEventListener('click', () => {
     accuracy: Math.min(Math.round(coords.accuracy), 40000000),
   }), (e) => say(`The phone does not tell where it is: ${e.message}`), { enableHighAccuracy: true, timeout: 30000 });
 });
+$('leave').addEventListener('click', async () => {
+  const token = localStorage.getItem(TOKEN);
+  say('');
+  try { await ask('POST', 'leave', {}); } catch (e) { say(e.message); }
+  outside(token);
+});
 $('again').addEventListener('submit', (e) => { e.preventDefault(); trigger({}); });
 
 // A phone's own camera opens a QR code that holds this page's address and #MUSTER:…; where the browser can read codes
@@ -178,4 +195,5 @@ if ('BarcodeDetector' in window) {
   });
 }
 window.addEventListener('hashchange', scanned);
-ask('GET', 'status').then((s) => { inside(true); show(s); }).catch(() => inside(false));
+if (localStorage.getItem(TOKEN)) ask('GET', 'status').then((s) => { inside(true); show(s); }).catch(() => inside(false));
+else inside(false);

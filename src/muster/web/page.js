@@ -18,6 +18,8 @@ const MEANS = [
   [/^POST \/v1\/subscriptions\/([^/]+)\/end$/, 'End a subscription', 'Subscription {}; all its nodes lose the service.'],
   [/^POST \/v1\/gba\/flush$/, 'End sessions of SIMs', 'They bootstrap anew.'],
 ];
+// The session's token is kept for this origin, its port included, where no other service of this host gets it as it would get a cookie; and for this tab.
+const TOKEN = 'muster-page';
 const cards = new Map();
 let timer = 0;
 
@@ -33,11 +35,13 @@ class Refused extends Error {
 }
 
 async function ask(method, path, body) {
+  const headers = body === undefined ? {} : { 'Content-Type': 'application/json' };
+  const token = sessionStorage.getItem(TOKEN);
   let answer;
+  if (token) headers['Muster-Page'] = token;
   try {
     answer = await fetch(path, {
-      method, credentials: 'same-origin', cache: 'no-store',
-      headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+      method, headers, credentials: 'omit', cache: 'no-store',
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
@@ -47,9 +51,14 @@ async function ask(method, path, body) {
   const text = await answer.text();
   const json = (answer.headers.get('Content-Type') || '').startsWith('application/json');
   const value = json && text ? JSON.parse(text) : { error: { text } };
-  if (answer.status === 401) inside(false);
+  if (answer.status === 401) outside();
   if (!answer.ok) throw new Refused(value, answer.status);
   return value;
+}
+
+function outside() {
+  sessionStorage.removeItem(TOKEN);
+  inside(false);
 }
 
 function inside(yes) {
@@ -154,9 +163,20 @@ $('login').addEventListener('submit', async (e) => {
   e.preventDefault();
   say('');
   try {
-    await ask('POST', 'session', { code: $('code').value });
+    sessionStorage.setItem(TOKEN, (await ask('POST', 'session', { code: $('code').value })).token);
     inside(true);
   } catch (x) { say(x.message); }
   $('code').value = '';
 });
-ask('GET', 'approvals').then((s) => { inside(true); show(s); }).catch(() => inside(false));
+$('leave').addEventListener('click', async () => {
+  say('');
+  done('');
+  try {
+    await ask('POST', 'leave', {});
+    outside();
+    $('login').hidden = true;
+    done('This page has ended; muster approve page begins another one.');
+  } catch (e) { say(e.message); }
+});
+if (sessionStorage.getItem(TOKEN)) ask('GET', 'approvals').then((s) => { inside(true); show(s); }).catch(() => inside(false));
+else inside(false);
