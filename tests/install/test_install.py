@@ -85,6 +85,17 @@ def test_the_users_are_made(root):
     assert done.returncode == 0 and "muster-agent" in said and "'muster'" in said.replace('"', "'"), said
 
 
+def test_the_directory_of_the_installation_is_made(root, tmp_path):
+    """Empty, for `muster init` as user muster, who may not write in /var/lib.."""
+    (tmp_path / "etc").mkdir()
+    for name, tool in (("sysusers.d", "systemd-sysusers"), ("tmpfiles.d", "systemd-tmpfiles")):
+        conf = next(root.rglob(f"{name}/muster.conf"))
+        done = run(tool, *(["--create"] if tool == "systemd-tmpfiles" else []), f"--root={tmp_path}", conf)
+        assert done.returncode == 0, done
+    made, user = (tmp_path / "var/lib/muster").stat(), re.search(r"^muster:x:(\d+):(\d+):", (tmp_path / "etc/passwd").read_text(), re.M)
+    assert made.st_mode & 0o7777 == 0o700 and [str(made.st_uid), str(made.st_gid)] == list(user.groups()), made
+
+
 def test_modems_and_readers_let_the_agent_do_what_it_needs_and_no_more(root, tmp_path):
     """The rule as polkit runs it, with polkit's own two names; Chromium is the JavaScript that is at hand."""
     rule = next(root.rglob("polkit-1/rules.d/50-muster-agent.rules")).read_text()
