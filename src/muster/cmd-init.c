@@ -166,9 +166,9 @@ static int write_config(const struct install *in)
 		"  mefs = ( { fqdn = \"%s\"; uri = \"https://%s:%u\"; connect_to = \"%s:%u\"; } );\n"
 		"%s"
 		"};\n\n"
-		"admin = { listen = [\"unix:run/admin.sock\"]; };\n",
+		"admin = { listen = [\"unix:%s\"]; };\n",
 		in->processes, in->listeners, in->metrics, in->bbn, host, in->bbn_port, in->mef, host, in->mef_port, in->maf, in->maf, host, in->maf_port, in->mef, in->mef,
-		in->mef_port, host, in->mef_port, maf);
+		in->mef_port, host, in->mef_port, maf, in->socket ? in->socket : "run/admin.sock");
 	if (n < 0 || (size_t)n >= sizeof(text) || !more.ok) {
 		complain("a name is too long");
 		return EXIT_USAGE;
@@ -289,7 +289,10 @@ static int tell(const struct muster *m, const struct install *in)
 		say("and for SIMs: HSS %s on port %u, BSF %s on port %u, towards NAFs %s on port %u", in->hss, in->hss_port, in->bsf, in->bsf_port,
 		    in->zn, in->zn_port);
 	init_ca_hint(in->ca, strcmp(in->processes, "split") == 0);
-	say("next: put the makers' CA certificates into %s/anchors/, then: musterd -c %s/musterd.conf", in->dir, in->dir);
+	if (in->socket)
+		say("next: put the makers' CA certificates into %s/anchors/, then, as root: systemctl enable --now musterd", in->dir);
+	else
+		say("next: put the makers' CA certificates into %s/anchors/, then: musterd -c %s/musterd.conf", in->dir, in->dir);
 	return EXIT_DONE;
 }
 
@@ -316,6 +319,7 @@ int cmd_init(struct muster *m, int argc, char **argv)
 	if (!metrics_good(metrics))
 		return usage_error(NULL, "--metrics: \"%s\" is no loopback address like 127.0.0.1:9464 or [::1]:9464", metrics);
 	in.dir = argv[0];
+	in.socket = place_is_units(in.dir) ? UNIT_SOCKET : NULL;
 	in.address = address;
 	in.processes = processes;
 	in.metrics = metrics;

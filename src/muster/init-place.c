@@ -13,6 +13,13 @@
 
 #define LAST "musterd.conf"
 
+bool place_is_units(const char *dir)
+{
+	struct stat is, units;
+
+	return strcmp(dir, UNIT_DIR) == 0 || (stat(dir, &is) == 0 && stat(UNIT_DIR, &units) == 0 && is.st_dev == units.st_dev && is.st_ino == units.st_ino);
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st;

@@ -11,6 +11,11 @@
 
 #define HALF_MADE ".making"            /* while it is in the place, what is there is no installation */
 
+/* The installation of musterd.service. Nobody else gets into its directory, so its socket is elsewhere. */
+#define UNIT_DIR "/var/lib/muster"
+#define UNIT_SOCKET "/run/muster/admin.sock"
+bool place_is_units(const char *dir);
+
 struct place { const char *dir; char building[4200]; bool inside; };
 /* EXIT_DONE: build in `building`, then place_end(). Else explained. */
 int place_begin(struct place *p, const char *dir);

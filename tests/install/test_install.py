@@ -65,6 +65,15 @@ def test_nothing_is_swapped(root, name):
     assert "MemorySwapMax=0" in lines and "LimitCORE=0" in lines
 
 
+def test_musterd_hears_of_every_user_and_every_user_reaches_it(root):
+    """four_eyes.people and admin.providers are user ids by the kernel's word (SO_PEERCRED): in a user namespace of its own musterd would hear 65534 of
+    all of them, and in /var/lib/muster, which systemd closes at each start, nobody would reach the socket."""
+    lines = unit(root, "musterd.service").read_text().splitlines()
+    assert [line for line in lines if line.startswith("PrivateUsers=")] == ["PrivateUsers=no"]
+    assert "StateDirectoryMode=0700" in lines and "RuntimeDirectory=muster" in lines and "RuntimeDirectoryMode=0755" in lines
+    assert "or /run/muster/admin.sock of musterd.service" in run(BUILD / "src/muster/muster", "--help").stdout
+
+
 def test_the_agent_reaches_a_tpm_and_no_other_device(root):
     """secenv.backend = "auto" takes the TPM that is there: so its unit must not hide it, and the group has to be there before udev's package."""
     lines = unit(root, "muster-agent.service").read_text().splitlines()
