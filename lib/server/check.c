@@ -13,6 +13,7 @@
 #include "server/config-internal.h"
 #include "server/frame.h"
 #include "server/material.h"
+#include "server/people.h"
 #include "server/privilege.h"
 #include "store/store.h"
 
@@ -325,6 +326,7 @@ int mst_check_installation(const struct mst_conf *c, const char *text, mst_role_
 	r->errors = 0;
 	if (mst_privilege_find(c->user, &l.as))
 		WRONG(&l, "user", "%s is nobody here, or root itself; an ordinary account is wanted", c->user);
+	mst_people_check(c, text, "/proc", r);
 	store_place(&l);
 	keeper_files(&l);
 	run_place(&l);

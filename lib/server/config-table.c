@@ -139,7 +139,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "who may ask for it and say yes, two at least, and whatever the installation's own user may ask for besides; with any, all users may "
 		  "connect to the sockets" },
 	{ "four_eyes.people.uid", MST_CONF_T_COUNT, MST_CONF_NEEDED, NULL, "1301", RANGE(0, 4294967294), ELEM(struct mst_conf_person, uid),
-	  .help = "user id on this machine" },
+	  .help = "user id on this machine, as musterd hears it from the kernel: of the user namespace that it runs in; not 65534, which stands "
+		  "for everybody whom that one does not map" },
 	{ "run", MST_CONF_T_PATH, MST_CONF_FIXED, "run", NULL, STR(run),
 	  .help = "directory for the pid file and sockets" },
 	{ "user", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(user),
@@ -553,16 +554,16 @@ const struct mst_conf_item mst_conf_items[] = {
 
 	{ "admin", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(admin.present), .help = "operator's interface" },
 	{ "admin.listen", MST_CONF_T_ADDRESS, .sample = "unix:run/admin.sock", LST(MUST, admin.listen, admin.n_listen),
-	  .help = "local sockets; the peer must be the daemon's own user or root" },
+	  .help = "local sockets; the peer must be the daemon's own user or root, or one of four_eyes.people or admin.providers" },
 
 	{ "admin.providers", MST_CONF_T_GROUPS, AT(admin.providers), .stride = sizeof(struct mst_conf_provider),
 	  .count = offsetof(struct mst_conf, admin.n_providers), .max = MST_PROVIDERS_MAX,
 	  .help = "service providers whose own people may ask, each for its own subscriptions, nodes and events, and nothing else; with "
-		  "any, all users may connect to the sockets" },
+		  "any, all users may connect to the sockets, if they may enter the directories that these are in" },
 	{ "admin.providers.sp", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "sp.example.com", ELEM(struct mst_conf_provider, sp),
 	  .help = "the provider, as in its subscriptions (adminFQDN)" },
 	{ "admin.providers.uid", MST_CONF_T_COUNT, MST_CONF_NEEDED, NULL, "1201", RANGE(1, 4294967294), ELEM(struct mst_conf_provider, uid),
-	  .help = "user id of its people on this machine" },
+	  .help = "user id of its people on this machine; as for four_eyes.people" },
 
 	{ "test", MST_CONF_T_GROUP, MST_CONF_HIDDEN | MST_CONF_FIXED, AT(test.present), .help = "for tests only: die on purpose" },
 	{ "test.crash_at", MST_CONF_T_TEXT, MST_CONF_HIDDEN | MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(test.crash_at),

@@ -27,6 +27,9 @@ static inline bool mst_whose_in(const struct mst_whose *session, const struct ms
 	return (cut->one && session->one == cut->one) || (cut->group && session->group == cut->group);
 }
 
+/* As whom the kernel tells of a user whom it cannot tell of here (overflowuid, user_namespaces(7)): of all of those, so it is never anybody. */
+#define MST_UID_NOBODY 65534
+
 /* Who is at the other end; established once, by the handshake. */
 struct mst_peer {
 	enum mst_auth how;

@@ -16,6 +16,7 @@
 
 #include "base/secret.h"
 #include "crypto/heap.h"
+#include "init-place.h"
 #include "muster.h"
 #include "transport/http.h"
 
@@ -72,6 +73,11 @@ out:
 	return fd;
 }
 
+const char *api_socket(const struct muster *m)
+{
+	return m->units && (access(UNIT_SOCKET, F_OK) == 0 || access(m->socket, F_OK) < 0) ? UNIT_SOCKET : m->socket;
+}
+
 static struct api *open_api(const struct muster *m, bool quiet, mst_ms patience)
 {
 	static const struct mst_http_limits limits = { 16384, 8u << 20 };
@@ -82,7 +88,7 @@ static struct api *open_api(const struct muster *m, bool quiet, mst_ms patience)
 	a->quiet = quiet;
 	a->provider = m->provider;
 	a->patience = patience;
-	a->fd = connect_to(m->socket, quiet, patience);
+	a->fd = connect_to(api_socket(m), quiet, patience);
 	if (a->fd < 0 || mst_http_parser_new(true, &limits, &a->parser) != 0)
 		return api_close(a);
 	return a;

@@ -232,8 +232,8 @@ static void check_api(struct doctor *d)
 	char text[200];
 	int r;
 
-	if (access(d->m->socket, F_OK) < 0) {
-		doctor_finding(d, false, "admin API", d->m->socket, "no socket there; is musterd running? musterd -c musterd.conf");
+	if (access(api_socket(d->m), F_OK) < 0) {
+		doctor_finding(d, false, "admin API", api_socket(d->m), "no socket there; is musterd running? musterd -c musterd.conf");
 		return;
 	}
 	r = api_ask(d->m, "GET", "/v1/status", NULL, &answer);
@@ -302,6 +302,7 @@ static void check_installation(struct doctor *d)
 		doctor_port(d, "maf");
 		doctor_port(d, "bbn");
 		doctor_gba(d);
+		doctor_door(d);
 		check_api(d);
 		doctor_diameter(d);
 	}

@@ -2,9 +2,7 @@
  * `muster init`: a complete local installation in one directory. Nothing that exists is overwritten: the
  * keeper's keys are made once, and a second init of the same directory is refused.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 
 #include "cert.h"
 #include "init-ca.h"
+#include "init-place.h"
 #include "install.h"
 #include "keeper/keeper.h"
 #include "muster.h"
@@ -167,9 +166,9 @@ static int write_config(const struct install *in)
 		"  mefs = ( { fqdn = \"%s\"; uri = \"https://%s:%u\"; connect_to = \"%s:%u\"; } );\n"
 		"%s"
 		"};\n\n"
-		"admin = { listen = [\"unix:run/admin.sock\"]; };\n",
+		"admin = { listen = [\"unix:%s\"]; };\n",
 		in->processes, in->listeners, in->metrics, in->bbn, host, in->bbn_port, in->mef, host, in->mef_port, in->maf, in->maf, host, in->maf_port, in->mef, in->mef,
-		in->mef_port, host, in->mef_port, maf);
+		in->mef_port, host, in->mef_port, maf, in->socket ? in->socket : "run/admin.sock");
 	if (n < 0 || (size_t)n >= sizeof(text) || !more.ok) {
 		complain("a name is too long");
 		return EXIT_USAGE;
@@ -198,41 +197,11 @@ static int fill(const struct install *in)
 	return r == EXIT_DONE ? write_config(in) : r;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-/* Not there, or an empty directory: rename(2) puts the new one in its place. */
-static bool place_free(const char *dir)
-{
-	DIR *d = opendir(dir);
-	const struct dirent *e;
-	int n = 0;
-
-	if (!d && errno == ENOENT && access(dir, F_OK) < 0 && readlink(dir, &(char){ 0 }, 1) < 0)
-		return true;
-	if (!d) {
-		complain("%s: %s; init wants a new or empty directory", dir, errno == ENOENT ? "a link to nowhere" : strerror(errno));
-		return false;
-	}
-	while ((e = readdir(d)))
-		n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
-	closedir(d);
-	if (n)
-		complain("%s: is not empty; init wants a new or empty directory", dir);
-	return n == 0;
-}
-
-/* Everything is made beside the place, under a name that is nobody else's, and moved there whole: a failure leaves nothing
- * half made behind, and of two at once one wins. */
 int install_make(const struct install *in)
 {
-	struct install beside = *in;
-	char path[4096], building[4096];
+	struct install there = *in;
+	struct place place;
+	char path[4096];
 	int r;
 
 	if (wall_clock() < MST_BUILD_TIME - 86400) {
@@ -243,22 +212,11 @@ int install_make(const struct install *in)
 		complain("%s is there already: this is an installation; init never overwrites one", path);
 		return EXIT_REFUSED;
 	}
-	if (!place_free(in->dir))
-		return EXIT_REFUSED;
-	snprintf(building, sizeof(building), "%.4000s.making-XXXXXX", in->dir);
-	if (!mkdtemp(building)) {
-		complain("cannot make the directory %s: %s", building, strerror(errno));
-		return EXIT_FAULT;
-	}
-	beside.dir = building;
-	r = fill(&beside);
-	if (r == EXIT_DONE && rename(building, in->dir) < 0) {
-		r = errno == EEXIST || errno == ENOTEMPTY ? EXIT_REFUSED : EXIT_FAULT;
-		complain("%s: %s", in->dir, r == EXIT_REFUSED ? "something was put there meanwhile; init never overwrites" : strerror(errno));
-	}
+	r = place_begin(&place, in->dir);
 	if (r != EXIT_DONE)
-		nftw(building, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	return r;
+		return r;
+	there.dir = place.building;
+	return place_end(&place, fill(&there));
 }
 
 /* An address to listen on: numeric, IPv4 or IPv6. */
@@ -331,7 +289,10 @@ static int tell(const struct muster *m, const struct install *in)
 		say("and for SIMs: HSS %s on port %u, BSF %s on port %u, towards NAFs %s on port %u", in->hss, in->hss_port, in->bsf, in->bsf_port,
 		    in->zn, in->zn_port);
 	init_ca_hint(in->ca, strcmp(in->processes, "split") == 0);
-	say("next: put the makers' CA certificates into %s/anchors/, then: musterd -c %s/musterd.conf", in->dir, in->dir);
+	if (in->socket)
+		say("next: put the makers' CA certificates into %s/anchors/, then, as root: systemctl enable --now musterd", in->dir);
+	else
+		say("next: put the makers' CA certificates into %s/anchors/, then: musterd -c %s/musterd.conf", in->dir, in->dir);
 	return EXIT_DONE;
 }
 
@@ -358,6 +319,7 @@ int cmd_init(struct muster *m, int argc, char **argv)
 	if (!metrics_good(metrics))
 		return usage_error(NULL, "--metrics: \"%s\" is no loopback address like 127.0.0.1:9464 or [::1]:9464", metrics);
 	in.dir = argv[0];
+	in.socket = place_is_units(in.dir) ? UNIT_SOCKET : NULL;
 	in.address = address;
 	in.processes = processes;
 	in.metrics = metrics;

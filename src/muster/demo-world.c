@@ -28,6 +28,7 @@ static void prepare_house(struct demo *d, enum demo_who who, const unsigned port
 	snprintf(in->bbn, sizeof(in->bbn), "bbn.%s", houses[who].sp);
 	h->inside = *d->m;
 	h->inside.dir = h->dir;
+	h->inside.units = false;
 	h->inside.json = false;
 	h->inside.quiet = true;
 	path_join(h->inside.socket, sizeof(h->inside.socket), h->dir, "run/admin.sock");

@@ -107,7 +107,7 @@ static void left_out(struct doctor *d)
 	json_int_t n = 0;
 	char text[128];
 
-	if (access(d->m->socket, F_OK) == 0 && api_ask(d->m, "GET", "/v1/status", NULL, &status) == EXIT_DONE)
+	if (access(api_socket(d->m), F_OK) == 0 && api_ask(d->m, "GET", "/v1/status", NULL, &status) == EXIT_DONE)
 		n = json_integer_value(json_object_get(status, "revokedUnlisted"));
 	json_decref(status);
 	if (n <= 0)

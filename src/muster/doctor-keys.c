@@ -77,7 +77,7 @@ static int as_used(struct doctor *d, size_t i, struct mst_diag *why)
 	const json_t *ca;
 	int r = -1;
 
-	if (i < AT_SECRET && access(d->m->socket, F_OK) == 0 && api_ask(d->m, "GET", "/v1/keeper", NULL, &answer) == EXIT_DONE) {
+	if (i < AT_SECRET && access(api_socket(d->m), F_OK) == 0 && api_ask(d->m, "GET", "/v1/keeper", NULL, &answer) == EXIT_DONE) {
 		ca = json_object_get(answer, "ca");
 		if (strcmp(text_of(ca, "in"), at[i].backend) == 0)
 			r = json_is_true(json_object_get(ca, "away")) ? MST_SECENV_ABSENT : 0;

@@ -24,6 +24,7 @@ void doctor_lists(struct doctor *d);
 /* HSS, BSF and its face towards NAFs, where they are configured: their files, and whether they know one another. */
 void doctor_gba(struct doctor *d);
 void doctor_diameter(struct doctor *d);
+void doctor_door(struct doctor *d);
 /* `where`: a reader's name or its beginning, "" for any, or a modem's port, which begins with '/'. `pin_file` may be NULL. */
 void doctor_card(struct doctor *d, const char *where, const char *pin_file);
 

@@ -8,6 +8,7 @@
 struct init_ca;
 struct install {
 	const char *dir;
+	const char *socket;              /* of the admin API; NULL = run/admin.sock in `dir` */
 	char sp[MST_ID_MAX], mef[MST_ID_MAX], maf[MST_ID_MAX], bbn[MST_ID_MAX];
 	const char *address;
 	unsigned mef_port, maf_port, bbn_port;

@@ -7,6 +7,7 @@
 
 #include "crypto/crypto.h"
 #include "crypto/heap.h"
+#include "init-place.h"
 #include "muster.h"
 #include "muster/version.h"
 
@@ -44,8 +45,8 @@ static void help(void)
 	say("usage: muster [-C DIR] [--socket PATH] [--provider FQDN] [--timeout SECONDS] [--json] COMMAND …\n");
 	for (size_t i = 0; i < MST_COUNT(commands); i++)
 		say("  %-13s %s", commands[i].name, commands[i].help);
-	say("\n  -C DIR         the installation (default: the current directory)");
-	say("  --socket PATH  the admin socket (default: DIR/run/admin.sock)");
+	say("\n  -C DIR         the installation (default: the current directory, or that of musterd.service)");
+	say("  --socket PATH  the admin socket (default: DIR/run/admin.sock, or " UNIT_SOCKET " of musterd.service)");
 	say("  --provider FQDN  as the people of that service provider: its subscriptions, nodes and events only");
 	say("  --timeout SECONDS  how long an answer of the installation is waited for (default: 60)");
 	say("  --json         answers as JSON");
@@ -201,9 +202,32 @@ static int take_trailing_json(struct muster *m, int argc, char **argv)
 	return kept;
 }
 
+static bool is_there(const char *dir, const char *name)
+{
+	char path[4096];
+
+	return access(path_join(path, sizeof(path), dir, name), F_OK) == 0;
+}
+
+/* None is named, and none is here: that of musterd.service is meant, on a machine that has one. */
+static bool units_is_meant(const struct muster *m)
+{
+	return !m->dir && !*m->socket && !is_there(".", "run/admin.sock") && !is_there(".", "musterd.conf") && access(UNIT_DIR, F_OK) == 0;
+}
+
+static void find_installation(struct muster *m)
+{
+	if (!m->dir)
+		m->dir = units_is_meant(m) ? UNIT_DIR : ".";
+	if (*m->socket)
+		return;
+	m->units = place_is_units(m->dir);
+	path_join(m->socket, sizeof(m->socket), m->dir, "run/admin.sock");
+}
+
 int main(int argc, char **argv)
 {
-	struct muster m = { .dir = ".", .patience = 60000 };
+	struct muster m = { .patience = 60000 };
 	const char *failed = NULL;
 	int first, r;
 
@@ -227,8 +251,7 @@ int main(int argc, char **argv)
 		complain("--provider %s: expected a name like north.example.com", shown(m.provider));
 		return EXIT_USAGE;
 	}
-	if (!*m.socket)
-		path_join(m.socket, sizeof(m.socket), m.dir, "run/admin.sock");
+	find_installation(&m);
 	argc = take_trailing_json(&m, argc - first, argv + first);
 	r = run_command(&m, commands, MST_COUNT(commands), "muster", argc, argv + first);
 	/* a full disk under the answer: who reads it must not take half for the whole */

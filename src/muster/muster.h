@@ -18,8 +18,9 @@
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3, EXIT_WAITS = 4 /* for a second person */ };
 
 struct muster {
-	const char *dir;         /* the installation: -C DIR, default "." */
+	const char *dir;         /* the installation: -C DIR, default "." or, where none is, that of musterd.service */
 	char socket[4096];       /* admin socket; default DIR/run/admin.sock */
+	bool units;              /* of musterd.service, which listens elsewhere: api_socket() */
 	mst_ms patience;         /* --timeout: how long an exchange with the installation may take */
 	const char *provider;    /* --provider: in whose name is asked; NULL = the installation's */
 	bool json;
@@ -110,6 +111,8 @@ json_int_t duration_from(const char *text);
 
 /* --- admin API over the unix socket --- */
 struct api;
+/* Where the installation listens, or will once it runs. That of musterd.service does so outside of its directory; made by an older muster, inside. */
+const char *api_socket(const struct muster *m);
 /* Connects; NULL after having explained what is wrong and what to do. */
 struct api *api_open(const struct muster *m);
 struct api *api_close(struct api *a);

@@ -65,6 +65,15 @@ def test_nothing_is_swapped(root, name):
     assert "MemorySwapMax=0" in lines and "LimitCORE=0" in lines
 
 
+def test_musterd_hears_of_every_user_and_every_user_reaches_it(root):
+    """four_eyes.people and admin.providers are user ids by the kernel's word (SO_PEERCRED): in a user namespace of its own musterd would hear 65534 of
+    all of them, and in /var/lib/muster, which systemd closes at each start, nobody would reach the socket."""
+    lines = unit(root, "musterd.service").read_text().splitlines()
+    assert [line for line in lines if line.startswith("PrivateUsers=")] == ["PrivateUsers=no"]
+    assert "StateDirectoryMode=0700" in lines and "RuntimeDirectory=muster" in lines and "RuntimeDirectoryMode=0755" in lines
+    assert "or /run/muster/admin.sock of musterd.service" in run(BUILD / "src/muster/muster", "--help").stdout
+
+
 def test_the_agent_reaches_a_tpm_and_no_other_device(root):
     """secenv.backend = "auto" takes the TPM that is there: so its unit must not hide it, and the group has to be there before udev's package."""
     lines = unit(root, "muster-agent.service").read_text().splitlines()
@@ -83,6 +92,17 @@ def test_the_users_are_made(root):
     done = run("systemd-sysusers", f"--root={root}", "--dry-run", next(root.rglob("sysusers.d/muster.conf")))
     said = done.stdout + done.stderr
     assert done.returncode == 0 and "muster-agent" in said and "'muster'" in said.replace('"', "'"), said
+
+
+def test_the_directory_of_the_installation_is_made(root, tmp_path):
+    """Empty, for `muster init` as user muster, who may not write in /var/lib.."""
+    (tmp_path / "etc").mkdir()
+    for name, tool in (("sysusers.d", "systemd-sysusers"), ("tmpfiles.d", "systemd-tmpfiles")):
+        conf = next(root.rglob(f"{name}/muster.conf"))
+        done = run(tool, *(["--create"] if tool == "systemd-tmpfiles" else []), f"--root={tmp_path}", conf)
+        assert done.returncode == 0, done
+    made, user = (tmp_path / "var/lib/muster").stat(), re.search(r"^muster:x:(\d+):(\d+):", (tmp_path / "etc/passwd").read_text(), re.M)
+    assert made.st_mode & 0o7777 == 0o700 and [str(made.st_uid), str(made.st_gid)] == list(user.groups()), made
 
 
 def test_modems_and_readers_let_the_agent_do_what_it_needs_and_no_more(root, tmp_path):

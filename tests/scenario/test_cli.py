@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import socket
 import stat
 import subprocess
@@ -291,6 +292,61 @@ def test_init_takes_nobodys_place(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["one", "one.making"], "nothing is left behind"
 
 
+@pytest.fixture(name="own")
+def an_empty_directory_where_nothing_can_be_made_beside(tmp_path):
+    """As /var/lib/muster of systemd-tmpfiles. Root without its capabilities may not write in it either."""
+    own = tmp_path / "lib/muster"
+    own.mkdir(parents=True)
+    own.parent.chmod(0o555)
+    yield own
+    own.parent.chmod(0o755)
+
+
+PLAINLY = ["setpriv", "--bounding-set=-all"] if os.geteuid() == 0 else []
+QUIETLY = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}      # which cannot be told under strace
+
+
+def test_init_in_an_empty_directory_of_ones_own(own):
+    own.chmod(0o755)
+    many = [subprocess.Popen([*PLAINLY, MUSTER, "init", own], stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    ended = [(p.communicate(timeout=60)[1], p.returncode) for p in many]
+    assert sorted(code for _, code in ended) == [0, 1, 1, 1], ended
+    assert all("never overwrites" in text or "not empty" in text for text, code in ended if code), ended
+    run(MUSTERD, "-c", own / "musterd.conf", "--check")
+    assert sorted(p.name for p in own.iterdir()) == ["anchors", "crls", "keeper", "musterd.conf", "run", "store", "tls"]
+    assert own.stat().st_mode & 0o777 == 0o700 and [p.name for p in own.parent.iterdir()] == ["muster"]
+
+
+def test_init_that_fails_or_dies_in_its_own_directory(own):
+    """At its last step, which makes an installation of it: all goes again, or the half is recognised and told of."""
+    def init(*wrap):
+        return run(*PLAINLY, *wrap, MUSTER, "init", own, check=False, env=QUIETLY)
+    failed = init("strace", "-o", "/dev/null", "-e", "inject=?link,?linkat:error=EIO")
+    assert failed.returncode == 3 and "Input/output error" in failed.stderr and not list(own.iterdir()), failed
+    assert init("strace", "-o", "/dev/null", "-e", "inject=?link,?linkat:error=EIO:signal=KILL").returncode < 0
+    half = sorted(p.name for p in own.iterdir())
+    assert half == [".making", "anchors", "crls", "keeper", "run", "store", "tls"], half
+    told = init()
+    assert told.returncode == 1 and "half made" in told.stderr and "empty the directory" in told.stderr, told
+    assert sorted(p.name for p in own.iterdir()) == half, "init removes nothing that it has not made"
+    for path in own.iterdir():
+        shutil.rmtree(path)
+    assert init().returncode == 0
+
+
+def test_init_where_it_may_not(own, tmp_path):
+    """Neither beside the place nor in it: it is said what would be right, and nothing is made."""
+    own.rmdir()
+    done = run(*PLAINLY, MUSTER, "init", own, check=False)
+    assert done.returncode == 3 and "Permission denied; make an empty directory" in done.stderr, done
+    assert not list(own.parent.iterdir())
+    if os.geteuid() == 0:
+        own.mkdir()
+        os.chown(own, 993, 993)
+        done = run(*PLAINLY, MUSTER, "init", own, check=False)
+        assert done.returncode != 0 and not list(own.iterdir()), done
+
+
 def test_init_with_a_slash_at_the_end(tmp_path):
     (tmp_path / "two").mkdir()
     run(MUSTER, "init", f"{tmp_path}/two/")
@@ -509,7 +565,10 @@ def test_the_demo_shows_what_happened(tmp_path):
 
 
 def test_the_demo_as_data_and_its_bad_input(tmp_path):
-    said = json.loads(run(MUSTER, "--json", "demo", "--nodes", "4", "--dir", tmp_path / "d", timeout=110).stdout)
+    # on a machine that has an installation of musterd.service, which is what is meant where none is named, and is none of the demo's
+    service = ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c", "mount -t tmpfs none /var/lib && mount -t tmpfs none /run && "
+               'mkdir /var/lib/muster /run/muster && : >/run/muster/admin.sock && cd / && exec "$@"', "sh"]
+    said = json.loads(run(*service, MUSTER, "--json", "demo", "--nodes", "4", "--dir", tmp_path / "d", timeout=110).stdout)
     assert (said["nodes"], said["enrolled"], said["refused"], said["misplaced"]) == (4, 3, 1, 0), said
     assert sum(r["fig2"] + r["fig3"] for r in said["rules"]) == 3 and len(said["rules"]) == 4, said
     assert [(n["node"][-5:], n["bornWith"], n["provider"] is None, n["keyUntil"] is None) for n in said["fleet"]] == [

@@ -43,7 +43,7 @@ bool admin_scope_take(struct admin *q, const struct mst_peer *p, struct mst_view
 {
 	struct mst_view rest, sp;
 
-	if (p->how != MST_AUTH_LOCAL)
+	if (p->how != MST_AUTH_LOCAL || p->uid == MST_UID_NOBODY)
 		return false;
 	if (mst_view_starts(*path, PREFIX)) {
 		rest = mst_view_sub(*path, strlen(PREFIX), path->n);

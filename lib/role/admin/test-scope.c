@@ -213,6 +213,23 @@ static void by_user(void **state)
 	assert_int_equal(ask_as(f, 4711, MST_OP_RETRIEVE, "/v1/providers//nodes", ""), 4103);
 }
 
+/* The number of everybody whom the kernel does not map is nobody's, whatever stands in the configuration; root's and the next number are. */
+static void nobody_is_anybody(void **state)
+{
+	struct fix *f = *state;
+
+	struct mst_role_conf was = f->conf;
+
+	f->conf.provider[0].uid = f->conf.four.people[0] = MST_UID_NOBODY;
+	f->conf.four.people[1] = MST_UID_NOBODY - 1;
+	f->conf.four.n_people = 2;
+	assert_int_equal(ask_as(f, MST_UID_NOBODY, MST_OP_RETRIEVE, "/v1/nodes", ""), 4103);
+	assert_int_equal(ask_as(f, MST_UID_NOBODY, MST_OP_RETRIEVE, A "/nodes", ""), 4103);
+	assert_int_equal(ask_as(f, MST_UID_NOBODY - 1, MST_OP_RETRIEVE, "/v1/nodes", ""), 2000);
+	assert_int_equal(ask_as(f, 0, MST_OP_RETRIEVE, "/v1/nodes", ""), 2000);
+	f->conf = was;
+}
+
 static void own_work(void **state)
 {
 	struct fix *f = *state;
@@ -613,6 +630,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_way),
 		cmocka_unit_test(by_user),
+		cmocka_unit_test(nobody_is_anybody),
 		cmocka_unit_test(own_work),
 		cmocka_unit_test(origin),
 		cmocka_unit_test(names_of_others),
