@@ -12,6 +12,26 @@
 #define AV "a54211d5e3ba50bfb40ba9a3c58b2a05bbf0d987b21bf8cbf769bcd751044604127672711c6d3441"
 
 struct bsf_rig g;
+struct bsf_home home;
+
+void a_home(const char *node_id)
+{
+	home.sub = (struct mst_subscription){ .id = "sub-1", .sp_fqdn = "sp.example", .maf_fqdn = "maf.sp.example", .not_after = NOW + 3600, .created = NOW };
+	home.node = (struct mst_node){ .sub_id = "sub-1", .created = NOW, .changed = NOW };
+	MST_STR_SET(home.node.node_id, node_id);
+	home.sim = (struct mst_sim){ .imsi = "001010000000001", .impi = IMPI, .algorithm = 1, .key = { { 7 }, 1 }, .gsid = 1000001, .created = NOW, .changed = NOW };
+}
+
+void keep_home(bool insert)
+{
+	assert_int_equal(mst_store_begin(g.store), 0);
+	assert_int_equal(mst_store_sub_put(g.store, &home.sub, insert), 0);
+	assert_int_equal(insert ? mst_store_node_insert(g.store, &home.node) : mst_store_node_update(g.store, &home.node), 0);
+	if (insert)
+		home.sim.node = home.node.id;
+	assert_int_equal(insert ? mst_store_sim_insert(g.store, &home.sim) : mst_store_sim_update(g.store, &home.sim), 0);
+	assert_int_equal(mst_store_commit(g.store), 0);
+}
 
 int bsf_up(void **state)
 {

@@ -35,6 +35,11 @@ struct bsf_rig {
 	char opaque[40], text[1200];
 };
 extern struct bsf_rig g;
+/* A SIM of this installation with its node and subscription: a_home() makes what is usual, keep_home() writes it down. */
+struct bsf_home { struct mst_subscription sub; struct mst_node node; struct mst_sim sim; };
+extern struct bsf_home home;
+void a_home(const char *node_id);
+void keep_home(bool insert);
 
 int bsf_up(void **state);
 int bsf_down(void **state);

@@ -95,6 +95,12 @@ static int who_is_it(struct mst_role_env *env, const struct bsf_call *q, struct 
 	return 0;
 }
 
+/* By the name that its HSS has given a vector for. */
+static int load_sim(struct mst_role_env *env, const char *impi, struct bsf_records *r)
+{
+	return found(mst_role_sim(env, MST_SIM_BY_IMPI, impi, &r->sim, &r->whose), &r->has_sim);
+}
+
 static int load_run(struct mst_role_env *env, const struct bsf_call *q, struct bsf_records *r)
 {
 	struct mst_arena a = mst_arena_of(r->room, sizeof(r->room));
@@ -106,6 +112,9 @@ static int load_run(struct mst_role_env *env, const struct bsf_call *q, struct b
 		return 0;
 	e = found(mst_store_gba_run_get(env->store, nonce, &r->run), &r->has_run);
 	if (e || !r->has_run)
+		return e;
+	e = load_sim(env, r->run.run.impi, r);
+	if (e)
 		return e;
 	/* it was read when the HSS gave it */
 	if (mst_guss_read_json(mst_view_str(r->run.guss), &a, &r->guss, NULL))
@@ -130,7 +139,8 @@ int bsf_load(struct mst_role_env *env, const struct bsf_call *q, struct bsf_reco
 	e = found(mst_store_gba_lock_get(env->store, r->impi, q->origin, &r->lock), &r->has_lock);
 	if (e || (r->has_run && r->run.run.state == GBA_RUN_OPEN && env->now < r->run.run.until))
 		return e;
-	return found(mst_store_gba_run_waiting(env->store, r->impi, env->now, &r->open), &r->has_open);
+	e = found(mst_store_gba_run_waiting(env->store, r->impi, env->now, &r->open), &r->has_open);
+	return e || !r->has_open || r->has_sim ? e : load_sim(env, r->open.run.impi, r);
 }
 
 /* --- verdict → answer --- */

@@ -10,7 +10,8 @@
  *
  * Anybody may ask, by an IMPI that is no secret, and each vector costs the HSS. So a subscriber has one challenge at a time: it is
  * given to everybody who asks until the card has answered it (RES that is right, or an AUTS that the HSS finds genuine), and
- * nothing else uses it up. Only the subscriber itself brings about the next vector, or the time that one was kept for.
+ * nothing else uses it up. Only the subscriber itself brings about the next vector, or the time that one was kept for. Of a SIM of this
+ * installation it is worth nothing while the HSS would not serve it.
  */
 #ifndef MST_ROLE_BSF_BSF_H
 #define MST_ROLE_BSF_BSF_H
@@ -32,12 +33,14 @@ struct bsf_call {
 };
 
 struct bsf_records {
-	bool has_run, has_session, has_lock, has_open;
+	bool has_run, has_session, has_lock, has_open, has_sim;
 	struct mst_gba_run run;         /* of the nonce */
 	struct mst_gba_session session; /* of the run, when it was granted */
 	char impi[MST_ID_MAX];          /* the run's, the TMPI's, or what it says itself; "": a TMPI that nobody knows */
 	struct mst_gba_lock lock;       /* for this origin */
 	struct mst_gba_run open;        /* the challenge of this subscriber that waits for its answer, whoever asked for it */
+	struct mst_sim sim;             /* of who was given the run, or the open one, when this installation's HSS has it; and */
+	struct mst_who whose;           /* whose node it is in */
 	struct mst_guss guss;           /* of the run; views into `room` */
 	uint8_t room[MST_SBI_ARENA];
 };

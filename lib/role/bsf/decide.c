@@ -5,6 +5,7 @@
 #include "role/bsf/bsf.h"
 
 #define HSS_RETRY 10               /* when it says nothing itself */
+#define NOT_FOR_IT "not for this identity"
 
 static void refuse(struct bsf_verdict *v, int status, const char *what, const char *say, const char *why)
 {
@@ -32,9 +33,22 @@ static bool locked(const struct bsf_records *r, mst_time now, struct bsf_verdict
 	return true;
 }
 
-/* The challenge that waits for this subscriber already. */
-static void challenge_again(const struct bsf_records *r, bool stale, struct bsf_verdict *v)
+/* A challenge may be hours old: what the HSS here says of its subscriber now, and in its words. */
+static bool served(const struct bsf_records *r, mst_time now, struct bsf_verdict *v)
 {
+	char why[200];
+
+	if (!r->has_sim || mst_decide_sim(&r->sim, &r->whose, now, why))
+		return true;
+	refuse(v, 403, "refused", NOT_FOR_IT, why);
+	return false;
+}
+
+/* The challenge that waits for this subscriber already. */
+static void challenge_again(const struct bsf_records *r, bool stale, mst_time now, struct bsf_verdict *v)
+{
+	if (!served(r, now, v))
+		return;
 	v->next = BSF_ANSWER;
 	v->status = 401;
 	v->challenge = true;
@@ -51,7 +65,7 @@ static void fetch(const struct bsf_records *r, bool resync, bool stale, mst_time
 	if (locked(r, now, v))
 		return;
 	if (r->has_open) {
-		challenge_again(r, stale, v);
+		challenge_again(r, stale, now, v);
 		return;
 	}
 	v->next = BSF_FETCH;
@@ -76,7 +90,7 @@ static int64_t lifetime_of(const struct bsf_records *r, const struct mst_role_co
 
 static void prove(const struct bsf_records *r, const struct mst_role_conf *conf, bool repeat, mst_time now, struct bsf_verdict *v)
 {
-	if (!repeat && locked(r, now, v))
+	if ((!repeat && locked(r, now, v)) || !served(r, now, v))
 		return;
 	if (repeat)
 		v->session = r->session;
@@ -239,7 +253,7 @@ static bool unusable(const struct bsf_call *q, const struct bsf_vector *f, struc
 	if (f->end == MST_FETCH_UNKNOWN)
 		refuse(v, 403, "refused", "unknown here", "the HSS does not know it");
 	else if (f->end == MST_FETCH_REFUSED)
-		refuse(v, 403, "refused", q->ask.kind == GBA_ASK_RESYNC ? "AUTS is not this card's" : "not for this identity",
+		refuse(v, 403, "refused", q->ask.kind == GBA_ASK_RESYNC ? "AUTS is not this card's" : NOT_FOR_IT,
 		       f->detail[0] ? f->detail : "the HSS refuses");
 	else {
 		/* it is down, or talks nonsense: not the UE's fault, and nothing is kept */
@@ -264,7 +278,7 @@ int bsf_decide_fetched(const struct bsf_call *q, const struct bsf_records *r, co
 	}
 	if (r->has_open && of_the_hss(f->end)) {
 		if (!locked(r, now, v))
-			challenge_again(r, q->ask.kind != GBA_ASK_FIRST, v);
+			challenge_again(r, q->ask.kind != GBA_ASK_FIRST, now, v);
 		return 0;
 	}
 	if (unusable(q, f, v)) {
