@@ -121,6 +121,11 @@ struct mst_fetch_result from_hss(const char *guss, uint8_t n)
 	assert_true(mst_hex_decode(MST_VIEW_LIT("55f328b43577b9b94a9ffac354dfafb3"), f.autn, sizeof(f.autn), &k));
 	f.rnd[0] ^= n;
 	assert_true(mst_hex_decode(MST_VIEW_LIT(AV), av.b, sizeof(av.b), &av.n));
+	if (g.res_n) {
+		memmove(av.b + g.res_n, av.b + f.xres_n, 32);
+		f.xres_n = g.res_n;
+		av.n = f.xres_n + 32;
+	}
 	assert_int_equal(mst_channel_seal(&g.connector, g.c, &av, &f.key), 0);
 	return f;
 }
@@ -147,7 +152,7 @@ const char *answer(const char *password)
 	char nonce[64], hex[GBA_DIGEST_HEX];
 	struct gba_digest d = { .algorithm = GBA_AKAV1_MD5, .qop = GBA_QOP_AUTH_INT, .username = mst_view_str(g.name ? g.name : IMPI), .realm = MST_VIEW_LIT(BSF),
 				.nc = MST_VIEW_LIT("00000001"), .cnonce = MST_VIEW_LIT("c"), .uri = MST_VIEW_LIT("/"), .method = MST_VIEW_LIT("GET"),
-				.password = password ? mst_view_str(password) : (struct mst_view){ res, sizeof(res) } };
+				.password = password ? mst_view_str(password) : (struct mst_view){ res, g.res_n ? g.res_n : sizeof(res) } };
 
 	header("nonce=", nonce, sizeof(nonce));
 	header("opaque=", g.opaque, sizeof(g.opaque));

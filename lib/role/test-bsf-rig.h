@@ -32,6 +32,7 @@ struct bsf_rig {
 	struct mst_answer a;
 	uint8_t content[MST_ANSWER_MAX];
 	const char *from, *name;
+	uint8_t res_n;                  /* octets of RES; 0: all 8 */
 	char opaque[40], text[1200];
 };
 extern struct bsf_rig g;

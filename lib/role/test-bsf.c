@@ -165,6 +165,7 @@ static void guess(int times)
 static void lock_out_ends_by_time(void **state)
 {
 	(void)state;
+	g.res_n = 7;                           /* whoever may go on guessing finds it in the end */
 	assert_int_equal(ub(FIRST), -1);
 	assert_int_equal(hss(GUSS("", ""), 10), 401);
 	guess(3);
@@ -364,6 +365,7 @@ static void a_stranger_keeps_nobody_out(void **state)
 	static const char *const same[] = { "[2001:db8:1:2::1]:5", "[2001:db8:1:2:ffff::9%eth0]:77" }, *const other[] = { "192.0.2.7:41000", "[2001:db8:1:3::1]:5" };
 
 	(void)state;
+	g.res_n = 4;
 	g.from = same[0];
 	assert_int_equal(ub(FIRST), -1);
 	assert_int_equal(hss(GUSS("", ""), 80), 401);
@@ -380,6 +382,45 @@ static void a_stranger_keeps_nobody_out(void **state)
 	g.from = same[1];
 	assert_int_equal(ub(FIRST), 403);
 	g.from = NULL;
+}
+
+/*
+ * Who knows an IMSI and shares the subscriber's address (a network that translates addresses) cannot keep it out by answers that are wrong: RES
+ * of 8 octets is found by nobody. What costs the HSS waits all the same.
+ */
+static void a_neighbour_keeps_nobody_out(void **state)
+{
+	struct mst_gba_lock l;
+
+	(void)state;
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	guess(3);
+	/* more of them bring no events that there must be room for, and no longer time */
+	g.now += 100;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ub(FIRST), 401);
+		assert_int_equal(ub(answer("guess")), 403);
+		assert_int_equal(g.a.retry_after, 200);
+		assert_true(g.a.event_only);
+	}
+	assert_int_equal(mst_store_gba_lock_get(g.store, IMPI, "", &l), 0);
+	assert_true(l.wrong == 3 && l.until == NOW + 300);
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(forged_auts()), 403);
+	assert_int_equal(g.a.retry_after, 200);
+	/* the subscriber */
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(answer(NULL)), 200);
+	assert_int_equal(mst_store_gba_lock_get(g.store, IMPI, "", &l), MST_STORE_NONE);
+	/* and with no challenge that waits there is no new one meanwhile */
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 1), 401);
+	g.now += 43100;
+	guess(3);
+	g.now += 101;
+	assert_int_equal(ub(FIRST), 403);
+	assert_int_equal(g.a.retry_after, 199);
 }
 
 /* Whatever step of the store fails, the exchange is undone as a whole, and the same again succeeds. */
@@ -491,7 +532,8 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		T(the_worked_values), T(what_an_hss_may_say), T(an_hss_that_gives_vectors_of_another_kind), T(what_ends_by_the_clock), T(lock_out_ends_by_time),
 		T(a_stranger_uses_up_one_vector), T(one_vector_for_all_who_ask_at_once), T(whose_name_stands_in_the_answer),
-		T(a_card_that_is_ahead), T(a_vector_that_cannot_be_opened), T(what_waited_has_less_before_it), T(a_stranger_keeps_nobody_out), T(a_store_that_fails),
+		T(a_card_that_is_ahead), T(a_vector_that_cannot_be_opened), T(what_waited_has_less_before_it), T(a_stranger_keeps_nobody_out),
+		T(a_neighbour_keeps_nobody_out), T(a_store_that_fails),
 		T(who_comes_second_has_nothing), T(a_sim_that_is_not_served_any_more),
 	};
 

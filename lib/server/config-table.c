@@ -504,7 +504,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "bsf.tmpi", MST_CONF_T_BOOL, 0, "true", NULL, AT(bsf.tmpi),
 	  .help = "give nodes that can do it a name for next time that does not tell who they are (TMPI)" },
 	{ "bsf.lock_after", MST_CONF_T_COUNT, 0, "5", NULL, RANGE(0, 1000), AT(bsf.lock_after),
-	  .help = "wrong answers of one subscriber in a row from one address after which none is taken from there for a while; 0 = never" },
+	  .help = "wrong answers of one subscriber in a row from one address after which no RES of fewer than 8 octets, no AUTS and no question for a new challenge is "
+		  "taken from there for a while; 0 = never" },
 	{ "bsf.lock_time", MST_CONF_T_SECONDS, 0, "5m", NULL, RANGE(1, DAY), AT(bsf.lock_time),
 	  .help = "that while" },
 	{ "bsf.briefing", MST_CONF_T_BOOL, 0, "true", NULL, AT(bsf.briefing),

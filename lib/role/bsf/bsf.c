@@ -95,10 +95,11 @@ static int who_is_it(struct mst_role_env *env, const struct bsf_call *q, struct 
 	return 0;
 }
 
-/* By the name that its HSS has given a vector for. */
-static int load_sim(struct mst_role_env *env, const char *impi, struct bsf_records *r)
+/* The SIM by the name that its HSS has given a vector for. */
+static int load_about(struct mst_role_env *env, const struct mst_gba_run *run, struct bsf_records *r)
 {
-	return found(mst_role_sim(env, MST_SIM_BY_IMPI, impi, &r->sim, &r->whose), &r->has_sim);
+	r->hard = mst_wrapped_octets(&run->av) >= BSF_RES_HARD + 32;           /* behind it CK and IK */
+	return found(mst_role_sim(env, MST_SIM_BY_IMPI, run->run.impi, &r->sim, &r->whose), &r->has_sim);
 }
 
 static int load_run(struct mst_role_env *env, const struct bsf_call *q, struct bsf_records *r)
@@ -113,7 +114,7 @@ static int load_run(struct mst_role_env *env, const struct bsf_call *q, struct b
 	e = found(mst_store_gba_run_get(env->store, nonce, &r->run), &r->has_run);
 	if (e || !r->has_run)
 		return e;
-	e = load_sim(env, r->run.run.impi, r);
+	e = load_about(env, &r->run, r);
 	if (e)
 		return e;
 	/* it was read when the HSS gave it */
@@ -140,7 +141,7 @@ int bsf_load(struct mst_role_env *env, const struct bsf_call *q, struct bsf_reco
 	if (e || (r->has_run && r->run.run.state == GBA_RUN_OPEN && env->now < r->run.run.until))
 		return e;
 	e = found(mst_store_gba_run_waiting(env->store, r->impi, env->now, &r->open), &r->has_open);
-	return e || !r->has_open || r->has_sim ? e : load_sim(env, r->open.run.impi, r);
+	return e || !r->has_open ? e : load_about(env, &r->open, r);
 }
 
 /* --- verdict → answer --- */

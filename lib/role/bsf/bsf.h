@@ -20,6 +20,11 @@
 #include "role/common/common.h"
 #include "role/rules/rules.h"
 
+/*
+ * Octets of RES that nobody finds by trying: a thousand guesses a second for as long as a challenge waits at most, two days, are right once in
+ * 10^11 times. TS 33.102 6.3.7 lets RES have 4 as well; there it is the lock-out that keeps guesses few.
+ */
+#define BSF_RES_HARD 8
 #define BSF_CNONCE_MAX 128              /* of a UE: our answer says it again */
 #define BSF_BRIEFINGS_OF_ONE 16         /* briefings kept of one subscriber */
 #define BSF_CONFIGURATION 8192
@@ -34,6 +39,7 @@ struct bsf_call {
 
 struct bsf_records {
 	bool has_run, has_session, has_lock, has_open, has_sim;
+	bool hard;                      /* RES of the run, or of the open one, is BSF_RES_HARD octets long at least */
 	struct mst_gba_run run;         /* of the nonce */
 	struct mst_gba_session session; /* of the run, when it was granted */
 	char impi[MST_ID_MAX];          /* the run's, the TMPI's, or what it says itself; "": a TMPI that nobody knows */

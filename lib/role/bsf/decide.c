@@ -33,6 +33,15 @@ static bool locked(const struct bsf_records *r, mst_time now, struct bsf_verdict
 	return true;
 }
 
+/*
+ * The lock is of an address, which may be many people's: who guesses there must not keep the subscriber out. So where RES cannot be guessed its
+ * challenge is told and its answer is judged all the same; what costs the HSS (a new vector, AUTS) waits.
+ */
+static bool kept_out(const struct bsf_records *r, mst_time now, struct bsf_verdict *v)
+{
+	return !r->hard && locked(r, now, v);
+}
+
 /* A challenge may be hours old: what the HSS here says of its subscriber now, and in its words. */
 static bool served(const struct bsf_records *r, mst_time now, struct bsf_verdict *v)
 {
@@ -47,7 +56,7 @@ static bool served(const struct bsf_records *r, mst_time now, struct bsf_verdict
 /* The challenge that waits for this subscriber already. */
 static void challenge_again(const struct bsf_records *r, bool stale, mst_time now, struct bsf_verdict *v)
 {
-	if (!served(r, now, v))
+	if (!served(r, now, v) || kept_out(r, now, v))
 		return;
 	v->next = BSF_ANSWER;
 	v->status = 401;
@@ -62,12 +71,12 @@ static void fetch(const struct bsf_records *r, bool resync, bool stale, mst_time
 		refuse(v, 403, "refused", "unknown here: say your IMPI", "a TMPI that is not known, or no longer");
 		return;
 	}
-	if (locked(r, now, v))
-		return;
 	if (r->has_open) {
 		challenge_again(r, stale, now, v);
 		return;
 	}
+	if (locked(r, now, v))
+		return;
 	v->next = BSF_FETCH;
 	v->resync = resync;
 	v->stale = stale;
@@ -90,7 +99,7 @@ static int64_t lifetime_of(const struct bsf_records *r, const struct mst_role_co
 
 static void prove(const struct bsf_records *r, const struct mst_role_conf *conf, bool repeat, mst_time now, struct bsf_verdict *v)
 {
-	if ((!repeat && locked(r, now, v)) || !served(r, now, v))
+	if ((!repeat && kept_out(r, now, v)) || !served(r, now, v))
 		return;
 	if (repeat)
 		v->session = r->session;
@@ -196,6 +205,9 @@ static void count_wrong(const struct bsf_call *q, const struct bsf_records *r, c
 
 static void wrong_answer(const struct bsf_call *q, const struct bsf_records *r, const struct mst_role_conf *conf, mst_time now, struct bsf_verdict *v)
 {
+	/* those beyond count no more, and bring no event of their own */
+	if (locked(r, now, v))
+		return;
 	refuse(v, 403, "wrong-answer", "the answer is wrong", "RES is not the one that the vector wants");
 	v->wrong = true;
 	count_wrong(q, r, conf, now, v);
@@ -277,8 +289,7 @@ int bsf_decide_fetched(const struct bsf_call *q, const struct bsf_records *r, co
 		return 0;
 	}
 	if (r->has_open && of_the_hss(f->end)) {
-		if (!locked(r, now, v))
-			challenge_again(r, q->ask.kind != GBA_ASK_FIRST, now, v);
+		challenge_again(r, q->ask.kind != GBA_ASK_FIRST, now, v);
 		return 0;
 	}
 	if (unusable(q, f, v)) {
