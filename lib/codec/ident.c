@@ -371,6 +371,29 @@ void mst_id_enrolee(const char *id, char out[MST_ID_MAX])
 	memcpy(out, canonical, sizeof(canonical));
 }
 
+void mst_id_impi(const char *id, char out[MST_ID_MAX])
+{
+	char key[MST_ID_MAX] = "", *at;
+
+	if (!mst_view_to_str(mst_view_str(id), key, sizeof(key)))
+		key[0] = '\0';
+	at = strrchr(key, '@');
+	if (at)
+		mst_ascii_lower(at);
+	memcpy(out, key, sizeof(key));
+}
+
+bool mst_id_impi_equal(struct mst_view a, const char *b)
+{
+	char x[MST_ID_MAX], y[MST_ID_MAX];
+
+	if (!mst_view_to_str(a, x, sizeof(x)))
+		return false;
+	mst_id_impi(x, x);
+	mst_id_impi(b, y);
+	return !strcmp(x, y);
+}
+
 bool mst_id_equal(enum mst_id_kind k, struct mst_view a, struct mst_view b)
 {
 	char x[MST_ID_MAX], y[MST_ID_MAX];

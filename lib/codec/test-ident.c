@@ -117,6 +117,25 @@ static void an_enrolee_is_spelt_one_way(void **state)
 	}
 }
 
+static void a_subscriber_is_looked_for_in_one_spelling(void **state)
+{
+	static const char *const is[][2] = {
+		{ "User@IMS.Example.com", "User@ims.example.com" }, { "A@B@C", "A@B@c" }, { "User", "User" }, { "User@", "User@" }, { "", "" },
+	};
+	char out[MST_ID_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(is); i++) {
+		mst_id_impi(is[i][0], out);
+		assert_string_equal(out, is[i][1]);
+		mst_id_impi(out, out);
+		assert_string_equal(out, is[i][1]);
+		assert_true(mst_id_impi_equal(mst_view_str(is[i][0]), is[i][1]));
+	}
+	assert_false(mst_id_impi_equal(MST_VIEW_LIT("user@ims.example.com"), "User@ims.example.com"));
+	assert_false(mst_id_impi_equal(MST_VIEW_LIT("User@ims.example.com\0x"), "User@ims.example.com"));
+}
+
 static void lengths_are_bounded(void **state)
 {
 	char text[MST_ID_MAX + 2], out[MST_ID_MAX];
@@ -298,7 +317,7 @@ static void names_and_quirks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_kind_takes_its_own_form_only), cmocka_unit_test(lengths_are_bounded), cmocka_unit_test(an_enrolee_is_spelt_one_way),
+		cmocka_unit_test(every_kind_takes_its_own_form_only), cmocka_unit_test(lengths_are_bounded), cmocka_unit_test(an_enrolee_is_spelt_one_way), cmocka_unit_test(a_subscriber_is_looked_for_in_one_spelling),
 		cmocka_unit_test(canonical_spelling), cmocka_unit_test(key_identifiers),
 			cmocka_unit_test(usage_identifiers),
 		cmocka_unit_test(public_names), cmocka_unit_test(from_parameter),

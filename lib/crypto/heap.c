@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,18 @@ void *mst_heap_realloc(void *p, size_t n)
 
 static size_t locked;                         /* octets; 0: none yet */
 static _Thread_local bool keys_at_work;
+static bool watched;
+static _Atomic bool lacked;
+
+/* Out of line, so that what is not watched is asked of the C library by OpenSSL itself, as far as a caller can be seen. */
+static __attribute__((noinline)) void *noted(void *p, size_t n)
+{
+	void *q = realloc(p, n);
+
+	if (!q && n)
+		lacked = true;
+	return q;
+}
 
 /* As OpenSSL wants them: it says where in itself it asks. What grows while it holds secrets it clears by itself when it moves. */
 static void *ossl_malloc(size_t n, const char *file, int line)
@@ -71,7 +84,7 @@ static void *ossl_malloc(size_t n, const char *file, int line)
 	(void)line;
 	if (keys_at_work && locked && n && n <= BLOCK_MAX && CRYPTO_secure_used() < locked / 2)
 		p = CRYPTO_secure_malloc(n, file, line);
-	return p ? p : malloc(n);
+	return p ? p : watched ? noted(NULL, n) : malloc(n);
 }
 
 static void ossl_free(void *p, const char *file, int line)
@@ -88,7 +101,7 @@ static void *ossl_realloc(void *p, size_t n, const char *file, int line)
 	void *q;
 
 	if (!p || !locked || !CRYPTO_secure_allocated(p))
-		return realloc(p, n);
+		return watched ? noted(p, n) : realloc(p, n);
 	had = CRYPTO_secure_actual_size(p);
 	if (n && n <= had)
 		return p;
@@ -103,6 +116,16 @@ static void *ossl_realloc(void *p, size_t n, const char *file, int line)
 bool mst_heap_openssl(void)
 {
 	return CRYPTO_set_mem_functions(ossl_malloc, ossl_realloc, ossl_free) == 1;
+}
+
+void mst_heap_watch(void)
+{
+	watched = true;
+}
+
+bool mst_heap_lacked(void)
+{
+	return atomic_exchange(&lacked, false);
 }
 
 size_t mst_heap_room(size_t sessions)

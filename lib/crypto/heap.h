@@ -17,6 +17,13 @@
 bool mst_heap_openssl(void);
 
 /*
+ * OpenSSL 3.0 looks for each algorithm when it is wanted first, and if there is no memory in that moment it may hold it for missing from then
+ * on: no handshake succeeds any more. Once before threads; then the other one says whether it has lacked memory since it was asked last.
+ */
+void mst_heap_watch(void);
+bool mst_heap_lacked(void);
+
+/*
  * Locked pages, in no core, between two that nobody may touch: OpenSSL's secure heap. From then on the private numbers of its
  * keys are there, of certificates and of each handshake: one of 32 octets for as long as a session of TLS 1.3 lasts, so they are as
  * many as there may be `sessions`. Once in a process; false with errno: it may not lock that much, and nothing has changed.

@@ -168,6 +168,22 @@ static void room_is_zero_and_wiped(void **state)
 	mst_heap_give(q);
 }
 
+#ifndef MST_SANITIZED                   /* which ends a program that asks for as much */
+/* Room that no machine has. */
+static void what_was_lacking_is_known(void **state)
+{
+	(void)state;
+	assert_null(OPENSSL_malloc((size_t)1 << 62));
+	assert_false(mst_heap_lacked());         /* nobody had asked for that */
+	mst_heap_watch();
+	OPENSSL_free(OPENSSL_realloc(OPENSSL_malloc(10), 20));
+	assert_false(mst_heap_lacked());
+	assert_null(OPENSSL_malloc((size_t)1 << 62));
+	assert_true(mst_heap_lacked());
+	assert_false(mst_heap_lacked());
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +191,9 @@ int main(void)
 		cmocka_unit_test(a_thread_at_work_on_keys_takes_from_there), cmocka_unit_test(what_moves_keeps_what_is_in_it),
 		cmocka_unit_test(half_of_it_is_for_numbers),                 cmocka_unit_test(a_private_number_is_there),
 		cmocka_unit_test(room_is_zero_and_wiped),
+#ifndef MST_SANITIZED
+		cmocka_unit_test(what_was_lacking_is_known),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -54,6 +54,7 @@ static void what_an_hss_may_say(void **state)
 		assert_int_equal(turn(&mst_role_bsf, &f), row[i].status);
 		assert_int_equal(g.a.retry_after, row[i].want_retry);
 		assert_string_equal(g.a.headers, "");
+		g.now += BSF_HELD_S;
 	}
 	/* a vector that is none, a seal that is not the connector's, settings that are none: its fault, and nothing is kept */
 	for (int i = 0; i < 5; i++) {
@@ -67,6 +68,7 @@ static void what_an_hss_may_say(void **state)
 			f.channel = 2;                 /* that process has no vectors to give */
 		assert_int_equal(turn(&mst_role_bsf, &f), 503);
 		assert_false(challenge_kept(NONCE));
+		g.now += BSF_HELD_S;
 	}
 	assert_int_equal(sessions(), 0);
 	/* RAND again while the session of it lasts */
@@ -99,6 +101,7 @@ static void an_hss_that_gives_vectors_of_another_kind(void **state)
 		assert_int_equal(mst_store_event_list(g.store, &bsf, why, text), 0);
 		assert_non_null(strstr(text, "AMF b9b9"));
 		assert_non_null(strstr(text, "bsf.hss.amf"));
+		g.now += BSF_HELD_S;
 	}
 	/* the same with the bit clear */
 	assert_int_equal(ub(FIRST), -1);
@@ -526,6 +529,159 @@ static void a_sim_that_is_not_served_any_more(void **state)
 	assert_int_equal(sessions(), 1);
 }
 
+/* The realm of an IMPI is a domain name: in whichever case it is said, it is this subscriber, with one challenge and one count of guesses. */
+static void one_subscriber_however_its_realm_is_written(void **state)
+{
+	static const char shouted[] = "001010000000001@IMS.mnc001.MCC001.3gppnetwork.org";
+	static const char first[] = "Digest username=\"001010000000001@IMS.mnc001.MCC001.3gppnetwork.org\", realm=\"" BSF "\", nonce=\"\", uri=\"/\", response=\"\"";
+	static const char other[] = "Digest username=\"a" IMPI "\", realm=\"" BSF "\", nonce=\"\", uri=\"/\", response=\"\"";
+	static const char shouted_other[] = "Digest username=\"A" IMPI "\", realm=\"" BSF "\", nonce=\"\", uri=\"/\", response=\"\"";
+	static struct mst_gba_session s;
+
+	(void)state;
+	g.res_n = 7;
+	/* the HSS is asked as it was said, whatever that tells it */
+	assert_int_equal(ub(first), -1);
+	assert_string_equal(g.a.fetch.ue_id, shouted);
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	assert_int_equal(ub(FIRST), 401);
+	assert_non_null(strstr(g.a.headers, "nonce=\"" NONCE "\""));
+	assert_int_equal(ub(answer("guess")), 403);
+	g.name = shouted;
+	assert_int_equal(ub(first), 401);
+	assert_int_equal(ub(answer("guess")), 403);
+	g.name = NULL;
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(answer("guess")), 403);
+	assert_int_equal(ub(first), 403);
+	assert_int_equal(g.a.retry_after, 300);
+	g.now += 300;
+	/* the keys are derived of the name that the one has who has answered */
+	assert_int_equal(ub(first), 401);
+	assert_int_equal(ub(answer(NULL)), 200);
+	assert_int_equal(mst_store_gba_session_get(g.store, BTID, &s), 0);
+	assert_string_equal(s.session.impi, IMPI);
+	assert_int_equal(ub(g.text), 200);           /* lost on its way, and said again */
+	assert_int_equal(sessions(), 1);
+	/* before the @ it is another one */
+	assert_int_equal(ub(other), -1);
+	assert_int_equal(hss(GUSS("", ""), 1), 401);
+	assert_int_equal(ub(shouted_other), -1);
+}
+
+/* A vector that came and is lost has cost the HSS a number: the same question again does not cost it another one at once. */
+static void a_vector_that_cannot_be_used_is_not_asked_for_again(void **state)
+{
+	static const char shouted[] = "Digest username=\"001010000000001@IMS.mnc001.mcc001.3gppnetwork.org\", realm=\"" BSF "\", nonce=\"\", uri=\"/\", response=\"\"";
+	static const char other[] = "Digest username=\"a" IMPI "\", realm=\"" BSF "\", nonce=\"\", uri=\"/\", response=\"\"";
+	struct mst_fetch_result f;
+
+	(void)state;
+	for (int i = 0; i < 9; i++, g.now += 3600) {
+		from(i);
+		assert_int_equal(ub(FIRST), -1);
+		f = from_hss(i == 0 ? "" : i == 1 ? "{\"guss\":7}" : GUSS("", ""), 0);
+		if (i == 2)
+			f.xres_n = 3;
+		if (i == 3)
+			f.key.b[f.key.n - 1] ^= 1;
+		if (i == 4)
+			g.conf.gba.amf_any = false;
+		if (i > 4)                   /* the connector says what it was: not to be read, or with settings that do not come */
+			f = (struct mst_fetch_result){ .end = i == 5 ? MST_FETCH_MALFORMED : i == 6 ? MST_FETCH_BUSY : i == 7 ? MST_FETCH_REFUSED :
+					MST_FETCH_UNTRUSTED, .xres_n = i == 5 ? 0 : 8, .retry_after = i == 6 ? 600 : 0 };
+		assert_int_equal(turn(&mst_role_bsf, &f), i == 7 ? 403 : 503);
+		g.conf.gba.amf_any = true;
+		/* from wherever, in whatever spelling */
+		from(i + 100);
+		assert_int_equal(ub(FIRST), 503);
+		assert_int_equal(g.a.retry_after, 10);
+		assert_true(g.a.event_only);
+		g.now += 9;
+		assert_int_equal(ub(shouted), 503);
+		assert_int_equal(g.a.retry_after, 1);
+		assert_int_equal(ub(other), -1);
+		g.now += 1;
+		assert_int_equal(ub(FIRST), -1);
+	}
+	/* RAND again while the session of it lasts */
+	bootstrap(GUSS("", ""), 0);
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 0), 503);
+	assert_int_equal(ub(FIRST), 503);
+	/* a clock that was set back is no reason to refuse */
+	g.now -= 1;
+	assert_int_equal(ub(FIRST), -1);
+	g.from = NULL;
+}
+
+/* An HSS that gave no vector may be asked again: it is the HSS's to say for how long it has none. */
+static void what_cost_no_vector_may_be_asked_for_again(void **state)
+{
+	static const enum mst_fetch_end end[] = { MST_FETCH_UNKNOWN, MST_FETCH_REFUSED, MST_FETCH_BUSY, MST_FETCH_UNREACHABLE, MST_FETCH_UNTRUSTED };
+	struct mst_fetch_result f;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(end); i++) {
+		assert_int_equal(ub(FIRST), -1);
+		f = (struct mst_fetch_result){ .end = end[i] };
+		assert_int_equal(turn(&mst_role_bsf, &f), end[i] == MST_FETCH_UNKNOWN || end[i] == MST_FETCH_REFUSED ? 403 : 503);
+	}
+	assert_int_equal(ub(FIRST), -1);
+}
+
+/* A genuine AUTS that somebody says again costs no more than a first message; another one is another question, and nobody else's matter. */
+static void an_unusable_vector_after_an_auts(void **state)
+{
+	char text[sizeof(g.text)], *at;
+
+	(void)state;
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	snprintf(text, sizeof(text), "%s", forged_auts());
+	assert_int_equal(ub(text), -1);
+	assert_int_equal(hss("", 1), 503);
+	from(1);
+	assert_int_equal(ub(text), 503);
+	assert_int_equal(g.a.retry_after, 10);
+	/* the challenge waits as before */
+	assert_int_equal(ub(FIRST), 401);
+	assert_non_null(strstr(g.a.headers, "nonce=\"" NONCE "\""));
+	at = strstr(text, "auts=\"A");
+	assert_non_null(at);
+	at[6] = 'B';
+	assert_int_equal(ub(text), -1);
+	assert_true(g.a.fetch.resync);
+	assert_int_equal(hss(GUSS("", ""), 2), 401);
+	/* with a challenge that is over it is a first message, whatever AUTS goes with it */
+	assert_int_equal(ub(answer(NULL)), 200);
+	assert_int_equal(ub(text), -1);
+	assert_false(g.a.fetch.resync);
+	assert_int_equal(hss("", 3), 503);
+	at[6] = 'C';
+	assert_int_equal(ub(text), 503);
+	assert_int_equal(ub(FIRST), 503);
+	g.from = NULL;
+}
+
+/* What is remembered is bounded: what was noted last stays. */
+static void many_unusable_vectors(void **state)
+{
+	char text[300];
+
+	(void)state;
+	for (int i = 0; i < BSF_HELD_MAX + 50; i++) {
+		snprintf(text, sizeof(text), "Digest username=\"%d%s\", realm=\"" BSF "\", nonce=\"\", uri=\"/\", response=\"\"", i, IMPI);
+		g.now = NOW + i / 300;
+		assert_int_equal(ub(text), -1);
+		assert_int_equal(hss("", 0), 503);
+		assert_int_equal(ub(text), 503);
+	}
+	snprintf(text, sizeof(text), "Digest username=\"%d%s\", realm=\"" BSF "\", nonce=\"\", uri=\"/\", response=\"\"", 60, IMPI);
+	assert_int_equal(ub(text), 503);
+	assert_int_equal(ub(FIRST), -1);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, bsf_up, bsf_down)
@@ -533,8 +689,9 @@ int main(void)
 		T(the_worked_values), T(what_an_hss_may_say), T(an_hss_that_gives_vectors_of_another_kind), T(what_ends_by_the_clock), T(lock_out_ends_by_time),
 		T(a_stranger_uses_up_one_vector), T(one_vector_for_all_who_ask_at_once), T(whose_name_stands_in_the_answer),
 		T(a_card_that_is_ahead), T(a_vector_that_cannot_be_opened), T(what_waited_has_less_before_it), T(a_stranger_keeps_nobody_out),
-		T(a_neighbour_keeps_nobody_out), T(a_store_that_fails),
-		T(who_comes_second_has_nothing), T(a_sim_that_is_not_served_any_more),
+		T(a_neighbour_keeps_nobody_out), T(a_store_that_fails), T(who_comes_second_has_nothing), T(a_sim_that_is_not_served_any_more),
+		T(one_subscriber_however_its_realm_is_written), T(a_vector_that_cannot_be_used_is_not_asked_for_again),
+		T(what_cost_no_vector_may_be_asked_for_again), T(an_unusable_vector_after_an_auts), T(many_unusable_vectors),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);

@@ -239,7 +239,7 @@ static enum mst_fetch_end take_vector(struct connector *c, struct job *j, struct
 
 	if (mst_zh_answer_read(MST_SBI_ZH_AUTH, body, a, &z, &k, &d))
 		return malformed(&j->r, &d);
-	if (z.impi.n && !mst_view_eq_str(z.impi, j->f.ue_id)) {
+	if (z.impi.n && !mst_id_impi_equal(z.impi, j->f.ue_id)) {
 		mst_key_wipe(&k);
 		mst_diag_set(&d, 0, "impi", "is another subscriber's than was asked for", NULL);
 		return malformed(&j->r, &d);

@@ -134,7 +134,7 @@ static bool settings(struct diameter *d, const struct question *q, struct mst_vi
 		snprintf(r->detail, sizeof(r->detail), "GBA-UserSecSettings: %.60s: %.60s", g.field, g.text);
 		return false;
 	}
-	if (q->f.kind == MST_FETCH_ZH && guss.impi.n && !mst_view_eq_str(guss.impi, q->f.ue_id)) {
+	if (q->f.kind == MST_FETCH_ZH && guss.impi.n && !mst_id_impi_equal(guss.impi, q->f.ue_id)) {
 		snprintf(r->detail, sizeof(r->detail), "GBA-UserSecSettings: of another subscriber");
 		return false;
 	}
@@ -164,7 +164,7 @@ static enum mst_fetch_end take(struct diameter *d, const struct question *q, con
 	struct mst_key k = { 0 };
 	int rc;
 
-	if (zh && m->impi.n && !mst_view_eq_str(m->impi, q->f.ue_id)) {
+	if (zh && m->impi.n && !mst_id_impi_equal(m->impi, q->f.ue_id)) {
 		snprintf(r->detail, sizeof(r->detail), "User-Name: is not whom we asked for");
 		return MST_FETCH_MALFORMED;
 	}
@@ -215,13 +215,14 @@ void ask_answer(struct diameter *d, uint64_t id, struct mst_view raw)
 		snprintf(r.detail, sizeof(r.detail), "%s %u %.40s%s%.*s", m.experimental ? "Experimental-Result" : "Result-Code", m.result, name ? name : "",
 			 m.error_message.n ? ": " : "", (int)(m.error_message.n < 60 ? m.error_message.n : 60), m.error_message.n ? (const char *)m.error_message.p : "");
 	} else if (!mst_view_eq_nocase(m.origin_host, mst_view_str(q->f.server_name))) {
+		r.xres_n = m.authorization.n <= GBA_XRES_MAX ? (uint8_t)m.authorization.n : 0;
 		snprintf(r.detail, sizeof(r.detail), "the Origin-Host of the answer is not whom we asked");
 		r.end = MST_FETCH_UNTRUSTED;
 	} else {
 		r.end = take(d, q, &m, &r);
 	}
 	if (r.end != MST_FETCH_OK) {
-		struct mst_fetch_result bare = { .end = r.end, .rsc = r.rsc };
+		struct mst_fetch_result bare = { .end = r.end, .rsc = r.rsc, .xres_n = r.xres_n };
 
 		memcpy(bare.detail, r.detail, sizeof(bare.detail));
 		r = bare;

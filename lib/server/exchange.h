@@ -144,7 +144,8 @@ struct mst_fetch_result {
 	uint32_t channel;
 	char enrolee_id[MST_ID_MAX];      /* KEY */
 	mst_time lifetime;                /* KEY: as that server says; ZN: when the key ends */
-	uint8_t rnd[GBA_RAND], autn[GBA_AUTN], xres_n;      /* ZH */
+	/* ZH. xres_n not 0 without OK: a vector came, and what should have come with it did not. */
+	uint8_t rnd[GBA_RAND], autn[GBA_AUTN], xres_n;
 	bool has_int;                     /* ZN */
 	char impi[MST_ID_MAX];            /* ZN; "" when the BSF keeps it to itself */
 	struct mst_view text;             /* ZH: body of gbaSDM subscriber-data, ZN: {"ussList": …}, as mst_uss_list_write_json; <= MST_FETCH_TEXT */

@@ -94,9 +94,17 @@ static void send_metrics(struct mst_unit *u)
 
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
+	struct mst_unit *u = arg;
+
 	(void)fd;
 	(void)what;
-	send_metrics(arg);
+	send_metrics(u);
+	if (!u->started || !mst_heap_lacked())
+		return;
+	mst_log(&u->log, MST_LOG_ERROR, "the crypto library had no memory, and may be of no use since", "remedy",
+		u->own_process ? "none; another process begins" : "restart musterd", NULL);
+	if (u->own_process)
+		mst_unit_done(u);
 }
 
 static void take_log(struct mst_unit *u)

@@ -205,12 +205,15 @@ int sq_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_
 int sq_gba_flush(struct mst_store *s, const char *impi, int64_t *ret_sessions)
 {
 	static const char *const all[] = { "DELETE FROM gba_run", "DELETE FROM gba_tmpi", "DELETE FROM gba_lock", "DELETE FROM gba_session" };
-	static const char *const of_one[] = { "DELETE FROM gba_run WHERE impi = ?1", "DELETE FROM gba_tmpi WHERE impi = ?1",
-					      "DELETE FROM gba_lock WHERE impi = ?1", "DELETE FROM gba_session WHERE impi = ?1" };
+	static const char *const of_one[] = { "DELETE FROM gba_run WHERE impi IN (?1, ?2)", "DELETE FROM gba_tmpi WHERE impi IN (?1, ?2)",
+					      "DELETE FROM gba_lock WHERE impi IN (?1, ?2)", "DELETE FROM gba_session WHERE impi IN (?1, ?2)" };
+	char key[MST_ID_MAX] = "";
 	int64_t n = 0;
 
+	if (impi)
+		mst_id_impi(impi, key);
 	for (size_t i = 0; i < MST_COUNT(all); i++) {
-		int r = sq_run(sq_of(s), SQ_NO_SLOT, (impi ? of_one : all)[i], (const struct sq_arg[]){ SQ_S(impi) }, impi ? 1 : 0);
+		int r = sq_run(sq_of(s), SQ_NO_SLOT, (impi ? of_one : all)[i], (const struct sq_arg[]){ SQ_S(impi), SQ_S(key) }, impi ? 2 : 0);
 
 		if (r < 0)
 			return r;

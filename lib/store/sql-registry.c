@@ -20,16 +20,17 @@ const struct sq_col sq_sub_cols[SQ_SUB_COLS_N] = {
 	S(SQ_I64, created),
 	S(SQ_I64, changed),
 	S(SQ_ID_OR_NULL, due),
+	SQ_COL_MAX(struct mst_subscription, suspended_by, MST_BY_PROVIDER),
 };
 
 int sq_sub_put(struct mst_store *s, const struct mst_subscription *r, bool insert)
 {
 	static const char add[] = "INSERT INTO subscription (" SUB_COLS
-				  ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+				  ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 	static const char change[] = "UPDATE subscription SET sp_fqdn = ?2, maf_fqdn = ?3, maf_uri = ?4, "
 				     "registrar_cse_id = ?5, registrar_poa = ?6,"
 				     " not_before = ?7, not_after = ?8, key_lifetime = ?9, state = ?10, "
-				     "created = ?11, changed = ?12, due = ?13 WHERE id = ?1";
+				     "created = ?11, changed = ?12, due = ?13, suspended_by = ?14 WHERE id = ?1";
 
 	return sq_put(sq_of(s), insert ? SQ_SUB_INSERT : SQ_SUB_UPDATE, insert ? add : change, NULL, 0,
 		      SQ_COLS(sq_sub_cols), r);
@@ -66,7 +67,8 @@ const struct sq_col sq_node_cols[SQ_NODE_COLS_N] = {
 	N(SQ_TEXT, reason),         N(SQ_I64, created),
 	N(SQ_I64, changed),         N(SQ_I64, last_seen),
 	N(SQ_TEXT, attempt),        N(SQ_TEXT, last_step),
-	N(SQ_I64, leave_by),        N(SQ_I64, reenrol_until),
+	N(SQ_I64, leave_by),        SQ_COL_MAX(struct mst_node, suspended_by, MST_BY_PROVIDER),
+	N(SQ_I64, reenrol_until),
 };
 
 int sq_node_insert(struct mst_store *s, struct mst_node *r)
@@ -77,7 +79,7 @@ int sq_node_insert(struct mst_store *s, struct mst_node *r)
 	row.id = 0; /* bound as NULL: the database counts on */
 	rc = sq_put_new(sq_of(s), SQ_NODE_INSERT,
 			"INSERT INTO node (" NODE_COLS
-			") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+			") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
 			SQ_COLS(sq_node_cols), &row, &row.id);
 	if (!rc)
 		r->id = row.id;
@@ -90,7 +92,7 @@ int sq_node_update(struct mst_store *s, const struct mst_node *r)
 		      "UPDATE node SET node_id = ?2, cse_id = ?3, ae_id = ?4, sub_id = ?5, maker = ?6, model "
 		      "= ?7, serial = ?8, batch = ?9,"
 		      " state = ?10, reason = ?11, created = ?12, changed = ?13, last_seen = ?14, attempt = "
-		      "?15, last_step = ?16, leave_by = ?17, reenrol_until = ?18 WHERE id = ?1",
+		      "?15, last_step = ?16, leave_by = ?17, suspended_by = ?18, reenrol_until = ?19 WHERE id = ?1",
 		      NULL, 0, SQ_COLS(sq_node_cols), r);
 }
 
@@ -98,9 +100,9 @@ int sq_node_update(struct mst_store *s, const struct mst_node *r)
 int sq_node_touch(struct mst_store *s, const struct mst_node *r)
 {
 	static const char seen[] = "UPDATE node SET reason = ?11, changed = ?13, last_seen = ?14, attempt = ?15, "
-				   "last_step = ?16, reenrol_until = ?18 WHERE id = ?1 AND state = ?10";
+				   "last_step = ?16, reenrol_until = ?19 WHERE id = ?1 AND state = ?10";
 	static const char moved[] = "UPDATE node SET state = ?10, reason = ?11, changed = ?13, last_seen = ?14, "
-				    "attempt = ?15, last_step = ?16, reenrol_until = ?18 WHERE id = ?1";
+				    "attempt = ?15, last_step = ?16, reenrol_until = ?19 WHERE id = ?1";
 	int rc = sq_put(sq_of(s), SQ_NODE_SEEN, seen, NULL, 0, SQ_COLS(sq_node_cols), r);
 
 	if (rc != MST_STORE_NONE)

@@ -328,13 +328,13 @@ int sq_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 
 /* The columns of these rows, for sql-life.c. */
 #define SQ_SUB_NAMES                                                                                         \
 	"id, sp_fqdn, maf_fqdn, maf_uri, registrar_cse_id, registrar_poa, not_before, not_after, "           \
-	"key_lifetime, state, created, changed, due"
+	"key_lifetime, state, created, changed, due, suspended_by"
 #define SQ_NODE_NAMES                                                                                        \
 	"id, node_id, cse_id, ae_id, sub_id, maker, model, serial, batch, state, reason, created, changed, " \
-	"last_seen, attempt, last_step, leave_by, reenrol_until"
+	"last_seen, attempt, last_step, leave_by, suspended_by, reenrol_until"
 #define SQ_CRED_NAMES "key_id, purpose, key, client_id, via, node, state, created, expires, last_used, due"
-#define SQ_SUB_COLS_N 13
-#define SQ_NODE_COLS_N 18
+#define SQ_SUB_COLS_N 14
+#define SQ_NODE_COLS_N 19
 #define SQ_CRED_COLS_N 11
 extern const struct sq_col sq_sub_cols[SQ_SUB_COLS_N], sq_node_cols[SQ_NODE_COLS_N], sq_cred_cols[SQ_CRED_COLS_N];
 int sq_sub_due(struct mst_store *s, mst_time now, size_t limit, int (*each)(void *, const struct mst_subscription *), void *arg);

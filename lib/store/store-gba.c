@@ -1,9 +1,13 @@
-/* Dispatch of what the BSF keeps. */
+/* Dispatch of what the BSF keeps; challenges and locks by the IMPI that is looked for. */
 #include "store/ops.h"
 
 int mst_store_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r)
 {
-	return s->ops->gba_run_insert(s, r);
+	static _Thread_local struct mst_gba_run row;
+
+	row = *r;
+	mst_id_impi(row.run.impi, row.run.impi);
+	return s->ops->gba_run_insert(s, &row);
 }
 
 int mst_store_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba_run *ret)
@@ -13,7 +17,10 @@ int mst_store_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba
 
 int mst_store_gba_run_waiting(struct mst_store *s, const char *impi, mst_time now, struct mst_gba_run *ret)
 {
-	return s->ops->gba_run_waiting(s, impi, now, ret);
+	char key[MST_ID_MAX];
+
+	mst_id_impi(impi, key);
+	return s->ops->gba_run_waiting(s, key, now, ret);
 }
 
 int mst_store_gba_run_settle(struct mst_store *s, const struct gba_run *r)
@@ -64,17 +71,26 @@ int mst_store_gba_tmpi_get(struct mst_store *s, const char *tmpi, struct mst_gba
 
 int mst_store_gba_lock_put(struct mst_store *s, const struct mst_gba_lock *r)
 {
-	return s->ops->gba_lock_put(s, r);
+	struct mst_gba_lock row = *r;
+
+	mst_id_impi(row.impi, row.impi);
+	return s->ops->gba_lock_put(s, &row);
 }
 
 int mst_store_gba_lock_get(struct mst_store *s, const char *impi, const char *origin, struct mst_gba_lock *ret)
 {
-	return s->ops->gba_lock_get(s, impi, origin, ret);
+	char key[MST_ID_MAX];
+
+	mst_id_impi(impi, key);
+	return s->ops->gba_lock_get(s, key, origin, ret);
 }
 
 int mst_store_gba_lock_delete(struct mst_store *s, const char *impi, const char *origin)
 {
-	return s->ops->gba_lock_delete(s, impi, origin);
+	char key[MST_ID_MAX];
+
+	mst_id_impi(impi, key);
+	return s->ops->gba_lock_delete(s, key, origin);
 }
 
 int mst_store_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n)

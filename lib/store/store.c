@@ -18,6 +18,7 @@ const uint8_t mst_anchor_any[MST_SHA256_LEN] = {
 /* the hash of nothing that anybody could find */
 const uint8_t mst_anchor_none[MST_SHA256_LEN] = { [MST_SHA256_LEN - 1] = 1 };
 const char *const mst_briefing_state_name[] = { "open", "enrolled", "failed" };
+const char *const mst_by_name[] = { "installation", "provider" };
 const char *const mst_sub_state_name[] = { "active", "suspended", "ended" };
 const char *const mst_node_state_name[] = {
 	"known", "briefed", "enrolling", "enrolled", "expiring", "suspended", "revoked", "released",

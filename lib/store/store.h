@@ -76,6 +76,10 @@ void mst_store_fail_at(struct mst_store *s, unsigned n);
 
 /* --- provider's registry (admin role writes, mef and maf read) --- */
 
+/* On whose word? What nobody wrote down is the installation's. */
+enum mst_by { MST_BY_INSTALLATION, MST_BY_PROVIDER };
+extern const char *const mst_by_name[];
+
 enum mst_sub_state { MST_SUB_ACTIVE, MST_SUB_SUSPENDED, MST_SUB_ENDED };
 extern const char *const mst_sub_state_name[];
 struct mst_subscription {
@@ -88,6 +92,7 @@ struct mst_subscription {
 	enum mst_sub_state state;
 	mst_time created, changed;
 	mst_time due;                     /* the clock's next word about it; 0 = none */
+	enum mst_by suspended_by;         /* SUSPENDED */
 };
 int mst_store_sub_put(struct mst_store *s, const struct mst_subscription *r, bool insert);  /* insert: EXISTS; update: NONE */
 int mst_store_sub_get(struct mst_store *s, const char *id, struct mst_subscription *ret);
@@ -117,6 +122,7 @@ struct mst_node {
 	char attempt[33];                 /* last attempt id seen */
 	char last_step[32];               /* last arrow that worked: "mef-register", "maf-enrol" … */
 	mst_time leave_by;                /* RELEASED: what it has works until then; else what is left of before a move; 0 = no more */
+	enum mst_by suspended_by;         /* SUSPENDED */
 	mst_time reenrol_until;           /* the operator lets it enrol anew; 0 = no window is open */
 };
 int mst_store_node_insert(struct mst_store *s, struct mst_node *r);           /* sets r->id; EXISTS */
@@ -385,6 +391,8 @@ int mst_store_briefing_prune(struct mst_store *s, const char *who, size_t most, 
  * --- bsf and zn: Ub and Zn (TS 33.220); nobody else reads them ---
  *
  * A challenge is settled once, whichever engine comes first. Several engines have a PostgreSQL database; SQLite has one.
+ * Challenges and locks are kept and found by mst_id_impi() of the IMPI: one subscriber, however its realm is written. Sessions
+ * have the IMPI as their node says it, since keys are derived of that.
  */
 #define MST_GBA_RUNS_OF_ONE 16            /* challenges of one subscriber to one origin that are kept at a time */
 #define MST_GBA_ORIGIN_MAX 48             /* where a request came from: an address of IPv4, or the first 64 bits of one of IPv6 */

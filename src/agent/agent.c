@@ -123,7 +123,7 @@ void agent_trigger_or_say(struct agent *a, const char *why)
 	int r = a->has_active ? agent_again(a, why, &d) : agent_trigger_file(a, why, &d);
 
 	if (r)
-		agent_log(a, AGENT_WARN, "no-instructions", "for", why, a->has_active ? "at" : "file", d.field, "why", d.text, "remedy",
+		agent_log(a, AGENT_WARN, "no-instructions", "for", why, a->has_active ? "at" : "file", d.field, "why", agent_why(&d, r), "remedy",
 			  "correct the file, or run: muster-agent trigger FILE", NULL);
 	else
 		agent_log(a, AGENT_INFO, "triggered", "by", why, "attempt", prov_attempt(a->prov), NULL);

@@ -380,6 +380,11 @@ MST_MUST_CHECK int agent_read_file(const char *path, size_t max, bool trusted, u
 MST_MUST_CHECK int agent_read_secret(const char *path, uint8_t **ret_p, size_t *ret_n, struct mst_diag *d);
 /* `ret_path`: the file that `d` speaks of. */
 MST_MUST_CHECK int agent_load_identity(struct agent *a, const char **ret_path, struct mst_diag *d);
+/* What failed, in words: those of `d`, or where it has none (there was no memory for them) those of the fault `r`. */
+static inline const char *agent_why(const struct mst_diag *d, int r)
+{
+	return d->text[0] ? d->text : r < 0 ? mst_fault_text(r) : "no more is known";
+}
 /* "path: field: text", each once. Of what the functions here refuse (`d` names no path by itself). */
 const char *agent_file_words(char *out, size_t cap, const char *path, const struct mst_diag *d, int r);
 /* The same as a diag for others: the field is the path, the text says where in it and what. */

@@ -150,6 +150,7 @@ static bool save_used(struct agent *a)
 	uint8_t blob[BLOB_OCTETS];
 	struct mst_writer w = mst_writer_of(blob, sizeof(blob));
 	struct mst_diag d = { 0 };
+	int r;
 
 	mst_put_u8(&w, BLOB_VERSION);
 	mst_put_u8(&w, (uint8_t)b->n_used);
@@ -163,9 +164,10 @@ static bool save_used(struct agent *a)
 		mst_put(&w, (struct mst_view){ (const uint8_t *)u->attempt, 32 });
 		mst_put_u8(&w, u->ended);
 	}
-	if (w.ok && a->env->ops->store_blob(a->env, BLOB, mst_written(&w), &d) == 0)
+	r = w.ok ? a->env->ops->store_blob(a->env, BLOB, mst_written(&w), &d) : MST_FAULT_BUG;
+	if (!r)
 		return true;
-	agent_log(a, AGENT_WARN, "bundles-not-kept", "why", d.text, NULL);
+	agent_log(a, AGENT_WARN, "bundles-not-kept", "why", agent_why(&d, r), NULL);
 	return false;
 }
 

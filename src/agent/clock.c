@@ -53,10 +53,12 @@ void agent_save_clock(struct agent *a)
 	uint8_t b[8];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 	struct mst_diag d = { 0 };
+	int r;
 
 	mst_put_u64(&w, (uint64_t)mst_clock_kept(&a->clock, agent_now()));
-	if (a->env->ops->store_blob(a->env, "clock", mst_written(&w), &d))
-		agent_log(a, AGENT_WARN, "clock-not-saved", "why", d.text, NULL);
+	r = a->env->ops->store_blob(a->env, "clock", mst_written(&w), &d);
+	if (r)
+		agent_log(a, AGENT_WARN, "clock-not-saved", "why", agent_why(&d, r), NULL);
 }
 
 void agent_learn_time(struct agent *a, mst_time server)

@@ -38,7 +38,7 @@ static void read_option(struct agent *a, const char *interface, struct options *
 	snprintf(path, sizeof(path), "%s/dhcp/%s", a->cfg.run, interface);
 	r = agent_read_file(path, OPTION_MAX, true, &p, &octets, &d);
 	if (r) {
-		agent_log(a, AGENT_INFO, "dhcp-option-unread", "file", path, "why", d.text, NULL);
+		agent_log(a, AGENT_INFO, "dhcp-option-unread", "file", path, "why", agent_why(&d, r), NULL);
 		if (access(path, F_OK) == 0) {
 			o->unread = agent_file_reason(r);
 			snprintf(o->why, sizeof(o->why), "the option of %s: %.100s", interface, d.text[0] ? d.text : mst_fault_text(r));

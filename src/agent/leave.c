@@ -83,9 +83,10 @@ static int save(struct agent *a, struct mst_diag *d)
 static void save_or_say(struct agent *a)
 {
 	struct mst_diag d = { 0 };
+	int r = save(a, &d);
 
-	if (save(a, &d))
-		agent_log(a, AGENT_WARN, "leaving-not-saved", "why", d.text, NULL);
+	if (r)
+		agent_log(a, AGENT_WARN, "leaving-not-saved", "why", agent_why(&d, r), NULL);
 }
 
 static void drop(struct kept *l, size_t i)

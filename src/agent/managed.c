@@ -339,6 +339,7 @@ void managed_visited(struct agent *a, int64_t every)
 {
 	struct managed *next;
 	struct mst_diag d = { 0 };
+	int r;
 
 	every = every ? every : a->managed->every;
 	if (!a->managed->unreported && every == a->managed->every)
@@ -348,8 +349,9 @@ void managed_visited(struct agent *a, int64_t every)
 		next->unreported = false;
 		next->every = every;
 	}
-	if (managed_commit(a, next, &d))
-		agent_log(a, AGENT_WARN, "managed", "why", d.text, NULL);
+	r = managed_commit(a, next, &d);
+	if (r)
+		agent_log(a, AGENT_WARN, "managed", "why", agent_why(&d, r), NULL);
 }
 
 struct managed_key *managed_next_key(const struct managed *m)

@@ -119,6 +119,7 @@ void order_note(struct agent *a, const char *cmd_id, int64_t class_id, const cha
 	struct managed *next = managed_stage(a);
 	struct managed_result x = { .class_id = class_id, .status = status, .when = agent_utc(a) };
 	struct mst_diag d = { 0 };
+	int r;
 
 	snprintf(x.reg_id, sizeof(x.reg_id), "%.127s", a->active.mef_reg_id);
 	snprintf(x.cmd_id, sizeof(x.cmd_id), "%s", cmd_id);
@@ -126,8 +127,9 @@ void order_note(struct agent *a, const char *cmd_id, int64_t class_id, const cha
 	snprintf(x.detail, sizeof(x.detail), "%.120s", detail);
 	if (next)
 		managed_put_result(next, &x);
-	if (managed_commit(a, next, &d))
-		agent_log(a, AGENT_WARN, "command-not-noted", "why", d.text, NULL);
+	r = managed_commit(a, next, &d);
+	if (r)
+		agent_log(a, AGENT_WARN, "command-not-noted", "why", agent_why(&d, r), NULL);
 }
 
 /* --- DEV_CFG --- */

@@ -198,24 +198,28 @@ int own_store(struct agent *a, enum own_slot s, struct mst_diag *d)
 void own_release(struct agent *a, const struct mst_secenv_key *k)
 {
 	struct mst_diag d = { 0 };
+	int r;
 
 	for (int s = 0; s < OWN__COUNT; s++)
 		if (mst_ct_equal((struct mst_view){ a->own.slot[s].key.b, a->own.slot[s].key.n }, (struct mst_view){ k->b, k->n }))
 			return;
-	if (k->n && a->env->ops->key_erase && a->env->ops->key_erase(a->env, k, &d))
-		agent_log(a, AGENT_WARN, "key-not-erased", "why", d.text, NULL);
+	r = k->n && a->env->ops->key_erase ? a->env->ops->key_erase(a->env, k, &d) : 0;
+	if (r)
+		agent_log(a, AGENT_WARN, "key-not-erased", "why", agent_why(&d, r), NULL);
 }
 
 void own_forget(struct agent *a, enum own_slot s)
 {
 	struct mst_secenv_key key = a->own.slot[s].key;
 	struct mst_diag d = { 0 };
+	int r;
 
 	if (!a->own.slot[s].there)
 		return;
 	own_wipe(&a->own.slot[s]);
-	if (own_store(a, s, &d))
-		agent_log(a, AGENT_WARN, "certificate-slot", "name", names[s], "why", d.text, NULL);
+	r = own_store(a, s, &d);
+	if (r)
+		agent_log(a, AGENT_WARN, "certificate-slot", "name", names[s], "why", agent_why(&d, r), NULL);
 	else
 		own_release(a, &key);
 	mst_wipe(&key, sizeof(key));

@@ -172,14 +172,16 @@ static void other_ends(struct agent *a, int at, const struct reg *r, enum prov_r
 {
 	const char *then = why == PROV_UNKNOWN ? "it is gone there, and forgotten here" : "trying again half way to its end";
 	struct mst_diag d = { 0 };
+	int failed;
 
 	agent_log(a, AGENT_WARN, "registration-not-renewed", "at", at_name[r->maf], "with", r->admin, "why", detail, "then", then, NULL);
 	if (why != PROV_OK)
 		told(a, false, r, detail);
 	a->reg[at].at = agent_utc(a) + (r->term.until - agent_utc(a)) / 2;
 	a->reg[at].hold = agent_now() + RENEW_RETRY_S * 1000;
-	if (why == PROV_UNKNOWN && managed_forget_reg(a, r->id, &d))
-		agent_log(a, AGENT_WARN, "managed", "why", d.text, NULL);
+	failed = why == PROV_UNKNOWN ? managed_forget_reg(a, r->id, &d) : 0;
+	if (failed)
+		agent_log(a, AGENT_WARN, "managed", "why", agent_why(&d, failed), NULL);
 }
 
 static void over(struct proc_job *p)

@@ -89,6 +89,7 @@ static struct mst_tls_ctx *tls_for(struct agent *a, const uint8_t *ua)
 		.anchors = a->anchors, .n_anchors = digest ? a->n_anchors : 0,
 	};
 	struct mst_diag d = { 0 };
+	int r;
 
 	if (!suite)
 		return NULL;
@@ -96,8 +97,9 @@ static struct mst_tls_ctx *tls_for(struct agent *a, const uint8_t *ua)
 		return a->tls_naf;
 	a->tls_naf = mst_tls_ctx_free(a->tls_naf);
 	a->tls_naf_suite = suite;
-	if (mst_tls_ctx_new(&c, &a->tls_naf, &d)) {
-		agent_log(a, AGENT_ERROR, "tls", "why", d.text, NULL);
+	r = mst_tls_ctx_new(&c, &a->tls_naf, &d);
+	if (r) {
+		agent_log(a, AGENT_ERROR, "tls", "why", agent_why(&d, r), NULL);
 		a->tls_naf = NULL;
 	}
 	return a->tls_naf;

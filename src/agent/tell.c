@@ -57,6 +57,7 @@ static void save(struct agent_tell *t)
 {
 	struct mst_writer w = mst_writer_of(t->blob, sizeof(t->blob));
 	struct mst_diag d = { 0 };
+	int r;
 
 	if (t->n) {
 		mst_put_u8(&w, 1);
@@ -67,8 +68,9 @@ static void save(struct agent_tell *t)
 		mst_put_block16(&w, mst_view_str(t->told[i].id));
 		mst_put_block16(&w, (struct mst_view){ t->told[i].one, t->told[i].one_n });
 	}
-	if (!w.ok || t->a->env->ops->store_blob(t->a->env, BLOB, mst_written(&w), &d))
-		agent_log(t->a, AGENT_WARN, "briefings-not-kept", "why", d.text, NULL);
+	r = w.ok ? t->a->env->ops->store_blob(t->a->env, BLOB, mst_written(&w), &d) : MST_FAULT_BUG;
+	if (r)
+		agent_log(t->a, AGENT_WARN, "briefings-not-kept", "why", agent_why(&d, r), NULL);
 }
 
 static void load(struct agent_tell *t)

@@ -282,8 +282,10 @@ static void proven(struct agent *a, bool good, bool answered)
 	struct mst_diag d = { 0 };
 
 	if (good) {
-		if (own_promote(a, &d))
-			agent_log(a, AGENT_ERROR, "certificate-not-promoted", "why", d.text, NULL);
+		int r = own_promote(a, &d);
+
+		if (r)
+			agent_log(a, AGENT_ERROR, "certificate-not-promoted", "why", agent_why(&d, r), NULL);
 		else
 			agent_log(a, AGENT_INFO, "certificate-in-use", "name", a->own.slot[OWN_ACTIVE].name.value, NULL);
 		once_did(a, true, "certificate", a->own.slot[OWN_ACTIVE].name.value);

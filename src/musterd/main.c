@@ -221,6 +221,7 @@ int main(int argc, char **argv)
 
 	/* keys pass through buffers of both: what is given back is wiped (crypto/heap.h) */
 	(void)mst_heap_openssl();
+	mst_heap_watch();
 	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
 	mst_json_begin(mst_heap_free);
 	if (r)

@@ -257,6 +257,36 @@ static void names_and_guesses(void **state)
 	assert_int_equal(mst_store_gba_lock_delete(s, IMPI, ""), MST_STORE_NONE);
 }
 
+/* One subscriber, however the realm of its IMPI is written: its challenges and locks are found, and flushed. */
+static void one_subscriber_in_any_spelling(void **state)
+{
+	static const char shouted[] = "u@IMS.Example.com", *const said[] = { "u@ims.example.com", "u@IMS.EXAMPLE.com" };
+	struct mst_gba_lock l = { .origin = "192.0.2.1", .wrong = 3, .until = 50, .forget = 60 }, got_l;
+	static struct mst_gba_run r, got;
+	struct mst_store *s = of(state);
+	int64_t n;
+
+	snprintf(l.impi, sizeof(l.impi), "%s", shouted);
+	for (size_t i = 0; i < 2; i++) {
+		r = *make_run(1);
+		snprintf(r.run.impi, sizeof(r.run.impi), "%s", shouted);
+		assert_int_equal(mst_store_gba_run_insert(s, &r), 0);
+		assert_string_equal(r.run.impi, shouted);
+		assert_int_equal(mst_store_gba_lock_put(s, &l), 0);
+		assert_int_equal(mst_store_gba_run_waiting(s, said[i], 0, &got), 0);
+		assert_string_equal(got.run.nonce, r.run.nonce);
+		assert_string_equal(got.run.impi, said[0]);
+		assert_int_equal(mst_store_gba_lock_get(s, said[i], "192.0.2.1", &got_l), 0);
+		assert_int_equal(mst_store_gba_lock_get(s, said[i], NULL, &got_l), 0);
+		assert_int_equal(mst_store_gba_run_waiting(s, "U@ims.example.com", 0, &got), MST_STORE_NONE);
+		if (i)
+			assert_int_equal(mst_store_gba_lock_delete(s, said[i], "192.0.2.1"), 0);
+		assert_int_equal(mst_store_gba_flush(s, said[i], &n), 0);
+		assert_int_equal(mst_store_gba_run_waiting(s, shouted, 0, &got), MST_STORE_NONE);
+		assert_int_equal(mst_store_gba_lock_get(s, shouted, NULL, &got_l), MST_STORE_NONE);
+	}
+}
+
 static void what_ends_goes_in_pieces(void **state)
 {
 	static struct mst_gba_session e;
@@ -393,7 +423,7 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
 	const struct CMUnitTest t[] = { T(challenges), T(challenges_wait_where_they_went), T(a_rand_is_good_once), T(sessions), T(the_newest_session), T(names_and_guesses), T(what_ends_goes_in_pieces),
-					T(flushing), T(two_at_one_store), T(nothing_half) };
+					T(one_subscriber_in_any_spelling), T(flushing), T(two_at_one_store), T(nothing_half) };
 
 	contract_prefix = argc > 1 ? argv[1] : "sqlite:";
 	return cmocka_run_group_tests(t, NULL, NULL);

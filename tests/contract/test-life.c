@@ -103,6 +103,42 @@ static void nodes(void **state)
 	assert_int_equal(got.reenrol_until, 0);
 }
 
+/* Who ordered a suspension is kept with it; of a node's own doing nothing of it changes. */
+static void suspended(void **state)
+{
+	struct mst_store *s = ((struct fix *)*state)->s;
+	struct mst_subscription sub = make_sub(1), got_sub;
+	struct mst_node n, got;
+
+	(void)add_node(s, 1, &n);
+	for (int by = MST_BY_PROVIDER; by >= MST_BY_INSTALLATION; by--) {
+		n.state = MST_NODE_SUSPENDED;
+		n.suspended_by = sub.suspended_by = (enum mst_by)by;
+		assert_int_equal(mst_store_node_update(s, &n), 0);
+		assert_int_equal(mst_store_sub_put(s, &sub, false), 0);
+		n.suspended_by = (enum mst_by)!by;
+		n.last_seen++;
+		assert_int_equal(mst_store_node_touch(s, &n), 0);
+		n.state = MST_NODE_KNOWN;
+		assert_int_equal(mst_store_node_touch(s, &n), 0);
+		assert_int_equal(mst_store_node_get(s, n.id, &got), 0);
+		assert_true((int)got.suspended_by == by && got.state == MST_NODE_KNOWN && got.last_seen == n.last_seen);
+		assert_int_equal(mst_store_sub_get(s, sub.id, &got_sub), 0);
+		assert_int_equal(got_sub.suspended_by, by);
+		assert_int_equal(got_sub.due, sub.due);
+	}
+	sub = make_sub(2);
+	sub.suspended_by = MST_BY_PROVIDER;
+	assert_int_equal(mst_store_sub_put(s, &sub, true), 0);
+	assert_int_equal(mst_store_sub_get(s, sub.id, &got_sub), 0);
+	assert_int_equal(got_sub.suspended_by, MST_BY_PROVIDER);
+	n = make_node(2);
+	n.suspended_by = MST_BY_PROVIDER;
+	assert_int_equal(mst_store_node_insert(s, &n), 0);
+	assert_int_equal(mst_store_node_get(s, n.id, &got), 0);
+	assert_int_equal(got.suspended_by, MST_BY_PROVIDER);
+}
+
 static void past(void **state)
 {
 	struct mst_store *s = ((struct fix *)*state)->s;
@@ -131,6 +167,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(subscriptions, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(credentials, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(nodes, contract_set_up, contract_tear_down),
+		cmocka_unit_test_setup_teardown(suspended, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(past, contract_set_up, contract_tear_down),
 	};
 

@@ -280,6 +280,30 @@ static void by_other_hands(void **state)
 	}
 }
 
+/* Of a suspension from before 0019 nobody wrote down who had ordered it: it is the installation's. */
+static void suspended_before_0019(void **state)
+{
+	static const char back[] = "SET search_path = %s; ALTER TABLE node DROP COLUMN suspended_by; ALTER TABLE subscription DROP COLUMN suspended_by;"
+				   " DELETE FROM schema_version WHERE number >= 19; RESET search_path";
+	struct fix *f = *state;
+	struct mst_subscription sub = make_sub(1);
+	struct mst_node n = make_node(1);
+	char sql[300];
+
+	n.state = MST_NODE_SUSPENDED;
+	n.suspended_by = sub.suspended_by = MST_BY_PROVIDER;
+	assert_int_equal(mst_store_sub_put(f->s, &sub, true), 0);
+	assert_int_equal(mst_store_node_insert(f->s, &n), 0);
+	f->s = mst_store_close(f->s);
+	snprintf(sql, sizeof(sql), back, f->schema);
+	contract_sql(sql);
+	contract_reopen(f);
+	assert_int_equal(mst_store_node_get(f->s, n.id, &n), 0);
+	assert_true(n.state == MST_NODE_SUSPENDED && n.suspended_by == MST_BY_INSTALLATION);
+	assert_int_equal(mst_store_sub_get(f->s, sub.id, &sub), 0);
+	assert_true(sub.state == MST_SUB_SUSPENDED && sub.suspended_by == MST_BY_INSTALLATION);
+}
+
 /* What the database says no to, whoever asks. */
 static void refused(void **state)
 {
@@ -429,7 +453,7 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lost_anywhere), cmocka_unit_test(a_host_that_says_nothing), T(ended_by_the_server), T(not_to_be_serialised), T(at_the_same_time), T(others_at_a_rotation), cmocka_unit_test(by_other_hands), T(refused),
+		cmocka_unit_test(lost_anywhere), cmocka_unit_test(a_host_that_says_nothing), T(ended_by_the_server), T(not_to_be_serialised), T(at_the_same_time), T(others_at_a_rotation), cmocka_unit_test(by_other_hands), T(suspended_before_0019), T(refused),
 		cmocka_unit_test(words), T(numbers),
 	};
 

@@ -335,6 +335,7 @@ static void requests_from_before_0015(void **state)
 	assert_int_equal(mst_store_node_insert(f->s, &n), 0);
 	f->s = mst_store_close(f->s);
 	by_other_hands(f->path, "DROP TABLE cert_request; DROP INDEX command_in_order; DROP INDEX sim_by_state; DROP INDEX approval_in_order; DROP INDEX node_by_ae_id;"
+		       " ALTER TABLE node DROP COLUMN suspended_by; ALTER TABLE subscription DROP COLUMN suspended_by;"
 		       " ALTER TABLE rotation DROP COLUMN mark; ALTER TABLE rotation DROP COLUMN kept_until; ALTER TABLE rotation DROP COLUMN given_up;"
 		       " DELETE FROM sqlite_sequence WHERE name = 'cert_request'; DELETE FROM schema_version WHERE number >= 15");
 	for (int i = 0; mst_sqlite_migrations[i].number < 15; i++) {
@@ -356,6 +357,28 @@ static void requests_from_before_0015(void **state)
 	r = (struct mst_certreq){ .node = n.id, .subject = "urn:new" };
 	assert_int_equal(mst_store_certreq_insert(f->s, &r), 0);
 	assert_int_equal(r.id, 8);
+}
+
+/* Nobody wrote down who had ordered it: it is the installation's, so that no provider lifts what may not be its own. */
+static void suspended_before_0019(void **state)
+{
+	struct fix *f = *state;
+	struct mst_subscription sub = make_sub(1);
+	struct mst_node n = make_node(1);
+
+	n.state = MST_NODE_SUSPENDED;
+	n.suspended_by = sub.suspended_by = MST_BY_PROVIDER;
+	assert_int_equal(mst_store_sub_put(f->s, &sub, true), 0);
+	assert_int_equal(mst_store_node_insert(f->s, &n), 0);
+	f->s = mst_store_close(f->s);
+	by_other_hands(f->path, "ALTER TABLE node DROP COLUMN suspended_by; ALTER TABLE subscription DROP COLUMN suspended_by;"
+		       " DELETE FROM schema_version WHERE number >= 19");
+	contract_reopen(f);
+	assert_int_equal(mst_store_version(f->s), mst_sqlite_migrations_n);
+	assert_int_equal(mst_store_node_get(f->s, n.id, &n), 0);
+	assert_true(n.state == MST_NODE_SUSPENDED && n.suspended_by == MST_BY_INSTALLATION);
+	assert_int_equal(mst_store_sub_get(f->s, sub.id, &sub), 0);
+	assert_true(sub.state == MST_SUB_SUSPENDED && sub.suspended_by == MST_BY_INSTALLATION);
 }
 
 static void database_of_another_program(void **state)
@@ -490,7 +513,7 @@ int main(void)
 		T(damaged_page_of_rows),
 		T(cut_off_file),
 		T(foreign_and_newer_schemas),
-		T(requests_from_before_0015),
+		T(requests_from_before_0015), T(suspended_before_0019),
 		cmocka_unit_test(database_of_another_program),
 		T(column_added_by_hand),
 		T(only_the_owner_reads_it),

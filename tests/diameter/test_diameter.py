@@ -230,7 +230,9 @@ def test_we_ask_an_hss(world):
         assert (m.command, m.app, m.get(1).decode(), m.get(293).decode()) == (MAR, ZH, IMPI, HSS) and m.number(277) == 1
         assert m.get(608, 612) == b"Digest-AKAv1-MD5" and m.get(610, 612) == (bytes.fromhex(RAND + AUTS) if extra else None)
         item = gpp(608, "Digest-AKAv1-MD5") + gpp(609, bytes.fromhex(RAND + AUTN)) + gpp(610, bytes.fromhex(XRES)) + gpp(625, bytes.fromhex(CK)) + gpp(626, bytes.fromhex(IK))
-        world.reply(number, m, [avp(277, u32(1)), avp(268, u32(2001)), avp(1, IMPI), gpp(612, item), gpp(400, GUSS_XML)])
+        # however it writes the realm, it is whom we asked for
+        name = IMPI.replace("ims.", "IMS.") if extra else IMPI
+        world.reply(number, m, [avp(277, u32(1)), avp(268, u32(2001)), avp(1, name), gpp(612, item), gpp(400, GUSS_XML.replace(IMPI, name))])
         r = world.result()
         assert (r["end"], r["rand"], r["autn"], r["xres_n"], r["key"]) == ("ok", RAND, AUTN, "8", XRES + CK + IK)
         assert json.loads(r["text"])["guss"]["bsfInfo"]["lifeTime"] == 3600

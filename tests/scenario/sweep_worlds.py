@@ -130,7 +130,7 @@ class World:
             assert not re.search(r'(?m)^(?!.*reason=ok).*(detail|why)=""|\(null\)', done.stderr), done.stderr
         elif page.hits and added.returncode == 0 and fault[0] not in BETWEEN:
             # at once, or at the end of the second in which it has told of another
-            until("the daemon says something of it", lambda: re.search(r"\b(warning|error)\b|refused|failed", home.said(since)), 3,
+            until("the daemon says something of it", lambda: re.search(r"\b(warning|error)\b|refused|failed", home.said(since)), RUN_SECONDS,
                   lambda: f"{home.said(since)}\n{done.stderr[-3000:]}")
         self.recover(node)
         log = home.said(since)

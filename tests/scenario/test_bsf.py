@@ -298,26 +298,49 @@ def test_wrong_answers_lock_out_for_a_while(world):
 
 
 def test_an_hss_that_is_down_or_talks_nonsense(world):
-    s = world.subscriber(11)
-    ue = world.ue(11)
-    av = s.vector()
-    broken = [(503, {"title": "busy", "status": 503}, {"Retry-After": "77"}), (200, b"not json"), (200, {"impi": impi(11)}),
-              (200, {"3gAkaAv": {**av, "xres": "00"}}), (500, {"title": "oh"})]
+    """What cannot be used has cost a vector: who asks again at once has the same answer, and the HSS is not asked. One that gives none may be."""
+    av = world.subscriber(11).vector()
+    broken = [(503, {"title": "busy", "status": 503}, {"Retry-After": "77"}), (500, {"title": "oh"}), (200, b"not json"), (200, {"impi": impi(72)}),
+              (200, {"3gAkaAv": {**av, "xres": "00"}})]
+    asked = []
     try:
-        for given in broken:
-            world.hss.spoil = lambda method, path, body, g=given: g if method == "POST" else None
-            status, headers, _ = ue.first()
-            assert status == 503, (given, status)
-            assert int(headers["Retry-After"]) == (77 if given[0] == 503 else int(headers["Retry-After"]))
-            assert "WWW-Authenticate" not in headers
+        for number, given in enumerate(broken, 70):
+            world.subscriber(number)
+            world.hss.spoil = lambda method, path, body, g=given: asked.append(path) or (g if method == "POST" else None)
+            for again in (False, True):
+                del asked[:]
+                status, headers, _ = world.ue(number).first()
+                assert status == 503, (given, status)
+                assert int(headers["Retry-After"]) == 77 if given[0] == 503 else 0 < int(headers["Retry-After"]) <= 10
+                assert "WWW-Authenticate" not in headers
+                assert bool(asked) == (not again or given[0] != 200), (given, again, asked)
         # a vector without its settings is half an answer, which is none
-        world.hss.spoil = lambda method, path, body: (200, b"{}") if method == "GET" else None
-        assert ue.first()[0] == 503
-        world.hss.spoil = lambda method, path, body: (404, {"title": "x", "status": 404}) if method == "GET" else None
-        assert ue.first()[0] in (403, 503)
+        for number, settings in ((75, (200, b"{}")), (76, (404, {"title": "x", "status": 404})), (77, (503, {"title": "busy", "status": 503}))):
+            world.subscriber(number)
+            world.hss.spoil = lambda method, path, body, g=settings: g if method == "GET" else None
+            for _ in range(3):
+                assert world.ue(number).first()[0] == 503
+            assert world.hss.log.count(("vector", impi(number))) == 1
     finally:
         world.hss.spoil = None
+    assert world.ue(11).bootstrap()[0] == 200
+
+
+def test_a_realm_in_capitals(world):
+    """A stranger asks in another spelling, the HSS answers in its own: it is one subscriber, with one challenge and its own keys."""
+    s = world.subscriber(78)
+    shouted = impi(78).replace("ims.mnc001", "IMS.MNC001")
+    world.hss.subscribers[shouted] = s
+    world.hss.spoil = lambda method, path, body: (200, {"impi": impi(78), "3gAkaAv": s.vector()}) if method == "POST" and "IMS" in path else None
+    try:
+        assert Ue(world.ub, K, OPC, shouted, REALM).first()[0] == 401
+    finally:
+        world.hss.spoil = None
+    asked, ue = len(world.hss.log), world.ue(78)
     assert ue.bootstrap()[0] == 200
+    assert len(world.hss.log) == asked, "the challenge that waits is its own"
+    status, got = world.naf(ue.btid)
+    assert status == 200 and got["meKeyMaterial"] == ue.ks_naf("maf.sp.example").hex()
 
 
 def test_which_naf_has_a_key_for_whom(world):

@@ -397,6 +397,22 @@ def test_within_one_installation(world):
         assert said and theirs not in said and other.id not in (said if sp == west else ""), said
     for words in (("rule", "list"), ("status",), ("events", "verify"), ("node", "place", other.id, "--site", "x")):
         assert inst.muster("--provider", east, *words, check=False).returncode != 0, words
+    # what the installation has suspended east does not lift; what it suspended itself it does
+    for begin, resume in ((("node", "suspend", other.id, "--reason", "stolen"), ("node", "resume", other.id, "--reason", "x")),
+                          (("subscription", "suspend", "east"), ("subscription", "resume", "east"))):
+        kind, _, name, *_ = begin
+        for by in ((), ("--provider", east)):
+            inst.muster(*by, *begin)
+            who = "provider" if by else "installation"
+            assert inst.ask(kind, "show", name)["suspendedBy"] == who
+            shown = inst.muster("--provider", east, kind, "show", name).stdout
+            assert any(line.split() == ["suspendedBy", who] for line in shown.splitlines()), shown
+            done = inst.muster("--provider", east, *resume, check=False)
+            assert (done.returncode == 0) == bool(by), done
+            assert by or ("installation's own people suspended it" in done.stderr and "ask its operator" in done.stderr), done
+            inst.muster(*resume)
+            assert "suspendedBy" not in inst.ask(kind, "show", name)
+        assert [e["why"].split(": ")[-1] for e in inst.events("--what", f"{kind}.resume-refused")] == ["suspended by the installation"]
 
 
 # --- at the same time (lesson 13) ---

@@ -127,6 +127,22 @@ int admin_refuse(struct admin *q, int rsc, const struct mst_diag *d)
 	return admin_answer(q, rsc, json_pack("{s:o}", "error", admin_error(d)));
 }
 
+enum mst_by admin_by(const struct admin *q)
+{
+	return q->sp[0] ? MST_BY_PROVIDER : MST_BY_INSTALLATION;
+}
+
+int admin_refuse_act(struct admin *q, int rsc, const char *what, int64_t node, const char *subject, const struct mst_diag *d)
+{
+	char event[48], why[200];
+	int r;
+
+	snprintf(event, sizeof(event), "%.20s.%.10s-refused", what, q->act);
+	snprintf(why, sizeof(why), "%.150s%ssuspended by the installation", subject, *subject ? ": " : "");
+	r = admin_event(q, event, node, why);
+	return r ? r : admin_refuse(q, rsc, d);
+}
+
 int admin_event(struct admin *q, const char *what, int64_t node, const char *why)
 {
 	struct mst_event e = { .when = q->env->now, .role = "admin", .node = node };

@@ -66,6 +66,10 @@ extern const size_t admin_routes_n;
 /* Answers. admin_answer takes `j` over, NULL meaning no memory. */
 int admin_answer(struct admin *q, int rsc, json_t *j);
 int admin_refuse(struct admin *q, int rsc, const struct mst_diag *d);
+/* A provider's people would have lifted what the installation has suspended: told to it (`what`-refused), and to them. */
+int admin_refuse_act(struct admin *q, int rsc, const char *what, int64_t node, const char *subject, const struct mst_diag *d);
+/* On whose word is this? */
+enum mst_by admin_by(const struct admin *q);
 json_t *admin_error(const struct mst_diag *d);
 /* Into the audit log, in the transaction of the change. */
 int admin_event(struct admin *q, const char *what, int64_t node, const char *why);

@@ -15,6 +15,7 @@ static enum admin_verdict refuse(int rsc, int *ret_rsc, struct mst_diag *d, cons
 static enum admin_verdict to(struct mst_node *n, enum mst_node_state state, const char *reason, mst_time now)
 {
 	n->state = state;
+	n->suspended_by = MST_BY_INSTALLATION;
 	n->changed = now;
 	memset(n->reason, 0, sizeof(n->reason));
 	(void)mst_view_to_str(mst_view_sub(mst_view_str(reason), 0, sizeof(n->reason) - 1), n->reason, sizeof(n->reason));
@@ -44,13 +45,28 @@ static enum admin_verdict release(struct mst_node *n, const char *reason, int64_
 	return to(n, MST_NODE_RELEASED, reason, now);
 }
 
-static enum admin_verdict suspend(struct mst_node *n, const char *reason, mst_time now, int *ret_rsc, struct mst_diag *d)
+/* Where both have said so, the installation's word counts. */
+static bool stands(enum mst_by suspended_by, enum mst_by by)
 {
-	if (n->state == MST_NODE_SUSPENDED)
+	return suspended_by == MST_BY_INSTALLATION || by == MST_BY_PROVIDER;
+}
+
+static enum admin_verdict suspend(struct mst_node *n, const char *reason, enum mst_by by, mst_time now, int *ret_rsc, struct mst_diag *d)
+{
+	if (n->state == MST_NODE_SUSPENDED && stands(n->suspended_by, by))
 		return ADMIN_UNCHANGED;
 	if (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED)
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the node is revoked or released; there is nothing to suspend");
-	return to(n, MST_NODE_SUSPENDED, reason, now);
+	to(n, MST_NODE_SUSPENDED, reason, now);
+	n->suspended_by = by;
+	return ADMIN_DONE;
+}
+
+/* Perhaps stolen, and stopped by who runs the whole (lesson 12): neither at once nor by a release is it let back. */
+static bool not_theirs(const struct mst_node *n, const char *act, enum mst_by by)
+{
+	return n->state == MST_NODE_SUSPENDED && n->suspended_by == MST_BY_INSTALLATION && by == MST_BY_PROVIDER &&
+	       (!strcmp(act, "resume") || !strcmp(act, "release"));
 }
 
 static enum admin_verdict resume(struct mst_node *n, const char *reason, bool has_key, mst_time now, int *ret_rsc,
@@ -79,15 +95,18 @@ static enum admin_verdict reenrol(struct mst_node *n, const char *reason, int64_
 	return ADMIN_DONE;
 }
 
-enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason, int64_t seconds, bool has_key,
+enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason, int64_t seconds, bool has_key, enum mst_by by,
 					 mst_time now, int *ret_rsc, struct mst_diag *d)
 {
+	if (not_theirs(n, act, by))
+		return refuse(MST_RSC_NO_PRIVILEGE, ret_rsc, d, "id",
+			      "the installation's own people suspended it, and they alone lift that: ask its operator");
 	if (!strcmp(act, "revoke"))
 		return revoke(n, reason, now);
 	if (!strcmp(act, "release"))
 		return release(n, reason, seconds, now, ret_rsc, d);
 	if (!strcmp(act, "suspend"))
-		return suspend(n, reason, now, ret_rsc, d);
+		return suspend(n, reason, by, now, ret_rsc, d);
 	if (!strcmp(act, "resume"))
 		return resume(n, reason, has_key, now, ret_rsc, d);
 	return reenrol(n, reason, seconds, now, ret_rsc, d);

@@ -53,19 +53,25 @@ enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, in
 	return ADMIN_DONE;
 }
 
-enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *act, mst_time now,
+enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *act, enum mst_by by, mst_time now,
 					int *ret_rsc, struct mst_diag *d)
 {
 	enum mst_sub_state to = !strcmp(act, "suspend")  ? MST_SUB_SUSPENDED
 				: !strcmp(act, "resume") ? MST_SUB_ACTIVE
 							 : MST_SUB_ENDED;
+	bool others = r->state == MST_SUB_SUSPENDED && r->suspended_by != by;
 
-	if (r->state == to)
+	if (others && by == MST_BY_PROVIDER && to == MST_SUB_ACTIVE)
+		return refuse(MST_RSC_NO_PRIVILEGE, ret_rsc, d, "id",
+			      "the installation's own people suspended it, and they alone lift that: ask its operator");
+	/* where both have suspended it, the installation's word counts */
+	if (r->state == to && !(others && by == MST_BY_INSTALLATION))
 		return ADMIN_UNCHANGED;
 	if (r->state == MST_SUB_ENDED)
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id",
 			      "this subscription has ended for good; add a new one");
 	r->state = to;
+	r->suspended_by = to == MST_SUB_SUSPENDED ? by : MST_BY_INSTALLATION;
 	r->changed = now;
 	if (to == MST_SUB_ENDED)
 		r->due = now;

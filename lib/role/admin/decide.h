@@ -18,9 +18,10 @@ enum admin_verdict admin_decide_node(struct mst_node *n, const struct mst_subscr
 				     int *ret_rsc, struct mst_diag *d);
 /*
  * act: "revoke", "release", "suspend", "resume", "reenrol". `seconds`: of a release, how long what the node has still works; of a
- * reenrol, how long the window is open. `has_key`: of a resume, the node holds a key that it used.
+ * reenrol, how long the window is open. `has_key`: of a resume, the node holds a key that it used. `by`: who asks. What the installation
+ * has suspended its provider's people neither resume nor release, as they could let it back then; NO_PRIVILEGE says so.
  */
-enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason, int64_t seconds, bool has_key,
+enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason, int64_t seconds, bool has_key, enum mst_by by,
 					 mst_time now, int *ret_rsc, struct mst_diag *d);
 /* Is "//sp.example.com/CSE1" a name in that provider's realm? */
 bool admin_of_realm(const char *name, const char *sp_fqdn);
@@ -41,8 +42,8 @@ enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, in
 				    struct mst_diag *d);
 /* Its end, later than it was: also of one that has expired, whose nodes may go on then. */
 enum admin_verdict admin_decide_extend(struct mst_subscription *r, mst_time until, mst_time now, int *ret_rsc, struct mst_diag *d);
-/* act: "suspend", "resume", "end". An end is due at once, for what is open still (as by the clock). */
-enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *act, mst_time now,
+/* act: "suspend", "resume", "end". An end is due at once, for what is open still (as by the clock). `by` as of a node. */
+enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *act, enum mst_by by, mst_time now,
 					int *ret_rsc, struct mst_diag *d);
 
 /* Is it good for anything that a revocation would end? For its renewal a while after its end, too (mef.est_grace). */

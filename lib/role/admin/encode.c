@@ -90,6 +90,8 @@ json_t *admin_json_node(const struct mst_node *n)
 	put_optional(&o, "serial", n->serial);
 	put_optional(&o, "batch", n->batch);
 	put_text(&o, "state", mst_node_state_name[n->state]);
+	if (n->state == MST_NODE_SUSPENDED)
+		put_text(&o, "suspendedBy", mst_by_name[n->suspended_by]);
 	put_text(&o, "reason", n->reason);
 	put_time(&o, "created", n->created);
 	put_time(&o, "changed", n->changed);
@@ -126,6 +128,8 @@ json_t *admin_json_sub(const struct mst_subscription *r)
 	put_time(&o, "notAfter", r->not_after);
 	put(&o, "keyLifetime", json_integer(r->key_lifetime));
 	put_text(&o, "state", mst_sub_state_name[r->state]);
+	if (r->state == MST_SUB_SUSPENDED)
+		put_text(&o, "suspendedBy", mst_by_name[r->suspended_by]);
 	put_time(&o, "created", r->created);
 	put_time(&o, "changed", r->changed);
 	return done(&o);

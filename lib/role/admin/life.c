@@ -244,9 +244,9 @@ int admin_node_act(struct admin *q)
 	if (r < 0)
 		return r;
 	was = n;
-	switch (admin_decide_node_act(&n, q->act, reason, seconds, has_key, q->env->now, &rsc, &d)) {
+	switch (admin_decide_node_act(&n, q->act, reason, seconds, has_key, admin_by(q), q->env->now, &rsc, &d)) {
 	case ADMIN_REFUSED:
-		return admin_refuse(q, rsc, &d);
+		return rsc == MST_RSC_NO_PRIVILEGE ? admin_refuse_act(q, rsc, "node", n.id, "", &d) : admin_refuse(q, rsc, &d);
 	case ADMIN_UNCHANGED:
 		return admin_answer_node(q, MST_RSC_OK, &n);
 	case ADMIN_DONE:

@@ -149,9 +149,9 @@ int admin_sub_act(struct admin *q)
 	r = mst_store_sub_get(q->env->store, q->id, &sub);
 	if (r)
 		return r < 0 ? r : no_such_sub(q);
-	switch (admin_decide_sub_act(&sub, q->act, q->env->now, &rsc, &d)) {
+	switch (admin_decide_sub_act(&sub, q->act, admin_by(q), q->env->now, &rsc, &d)) {
 	case ADMIN_REFUSED:
-		return admin_refuse(q, rsc, &d);
+		return rsc == MST_RSC_NO_PRIVILEGE ? admin_refuse_act(q, rsc, "subscription", 0, sub.id, &d) : admin_refuse(q, rsc, &d);
 	case ADMIN_UNCHANGED:
 		return admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
 	case ADMIN_DONE:

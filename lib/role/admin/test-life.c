@@ -33,7 +33,7 @@ static void acts(void **state)
 			enum admin_verdict v;
 
 			snprintf(act, sizeof(act), "%.7s", names[a]);
-			v = admin_decide_node_act(&n, act, "why", plus || a == 5 ? 100 : 0, true, NOW, &rsc, &d);
+			v = admin_decide_node_act(&n, act, "why", plus || a == 5 ? 100 : 0, true, MST_BY_INSTALLATION, NOW, &rsc, &d);
 			char got = v == ADMIN_REFUSED ? '-' : v == ADMIN_UNCHANGED ? '0' : letters[n.state];
 
 			if (got != rows[s][2 * a])
@@ -52,16 +52,47 @@ static void grace(void **state)
 	int rsc;
 
 	(void)state;
-	assert_int_equal(admin_decide_node_act(&n, "release", "a", 100, true, NOW, &rsc, &d), ADMIN_DONE);
-	assert_int_equal(admin_decide_node_act(&n, "release", "b", 10, true, NOW, &rsc, &d), ADMIN_DONE);
+	assert_int_equal(admin_decide_node_act(&n, "release", "a", 100, true, MST_BY_INSTALLATION, NOW, &rsc, &d), ADMIN_DONE);
+	assert_int_equal(admin_decide_node_act(&n, "release", "b", 10, true, MST_BY_INSTALLATION, NOW, &rsc, &d), ADMIN_DONE);
 	assert_int_equal(n.leave_by, NOW + 10);
-	assert_int_equal(admin_decide_node_act(&n, "release", "c", 0, true, NOW, &rsc, &d), ADMIN_DONE);
+	assert_int_equal(admin_decide_node_act(&n, "release", "c", 0, true, MST_BY_INSTALLATION, NOW, &rsc, &d), ADMIN_DONE);
 	assert_int_equal(n.leave_by, 0);
-	assert_int_equal(admin_decide_node_act(&n, "release", "d", 10, true, NOW, &rsc, &d), ADMIN_UNCHANGED);
+	assert_int_equal(admin_decide_node_act(&n, "release", "d", 10, true, MST_BY_INSTALLATION, NOW, &rsc, &d), ADMIN_UNCHANGED);
 	n.state = MST_NODE_SUSPENDED;
-	assert_int_equal(admin_decide_node_act(&n, "resume", "e", 0, false, NOW, &rsc, &d), ADMIN_DONE);
+	assert_int_equal(admin_decide_node_act(&n, "resume", "e", 0, false, MST_BY_INSTALLATION, NOW, &rsc, &d), ADMIN_DONE);
 	assert_int_equal(n.state, MST_NODE_KNOWN);
-	assert_int_equal(admin_decide_node_act(&n, "reenrol", "f", 0, false, NOW, &rsc, &d), ADMIN_REFUSED);
+	assert_int_equal(admin_decide_node_act(&n, "reenrol", "f", 0, false, MST_BY_INSTALLATION, NOW, &rsc, &d), ADMIN_REFUSED);
+}
+
+/* Each act of either from each that may have suspended it: what comes of it, and whose it is then. */
+static void who_suspended_it(void **state)
+{
+	static const struct { const char *act; enum mst_by was, by; enum admin_verdict v; enum mst_node_state then; enum mst_by whose; } rows[] = {
+		{ "suspend", MST_BY_INSTALLATION, MST_BY_INSTALLATION, ADMIN_UNCHANGED, MST_NODE_SUSPENDED, MST_BY_INSTALLATION },
+		{ "suspend", MST_BY_INSTALLATION, MST_BY_PROVIDER, ADMIN_UNCHANGED, MST_NODE_SUSPENDED, MST_BY_INSTALLATION },
+		{ "suspend", MST_BY_PROVIDER, MST_BY_INSTALLATION, ADMIN_DONE, MST_NODE_SUSPENDED, MST_BY_INSTALLATION },
+		{ "suspend", MST_BY_PROVIDER, MST_BY_PROVIDER, ADMIN_UNCHANGED, MST_NODE_SUSPENDED, MST_BY_PROVIDER },
+		{ "resume", MST_BY_INSTALLATION, MST_BY_INSTALLATION, ADMIN_DONE, MST_NODE_ENROLLED, MST_BY_INSTALLATION },
+		{ "resume", MST_BY_INSTALLATION, MST_BY_PROVIDER, ADMIN_REFUSED, MST_NODE_SUSPENDED, MST_BY_INSTALLATION },
+		{ "resume", MST_BY_PROVIDER, MST_BY_INSTALLATION, ADMIN_DONE, MST_NODE_ENROLLED, MST_BY_INSTALLATION },
+		{ "resume", MST_BY_PROVIDER, MST_BY_PROVIDER, ADMIN_DONE, MST_NODE_ENROLLED, MST_BY_INSTALLATION },
+		{ "release", MST_BY_INSTALLATION, MST_BY_INSTALLATION, ADMIN_DONE, MST_NODE_RELEASED, MST_BY_INSTALLATION },
+		{ "release", MST_BY_INSTALLATION, MST_BY_PROVIDER, ADMIN_REFUSED, MST_NODE_SUSPENDED, MST_BY_INSTALLATION },
+		{ "release", MST_BY_PROVIDER, MST_BY_PROVIDER, ADMIN_DONE, MST_NODE_RELEASED, MST_BY_INSTALLATION },
+		{ "revoke", MST_BY_INSTALLATION, MST_BY_PROVIDER, ADMIN_DONE, MST_NODE_REVOKED, MST_BY_INSTALLATION },
+		{ "reenrol", MST_BY_INSTALLATION, MST_BY_PROVIDER, ADMIN_REFUSED, MST_NODE_SUSPENDED, MST_BY_INSTALLATION },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(rows); i++) {
+		struct mst_node n = { .state = MST_NODE_SUSPENDED, .suspended_by = rows[i].was };
+		struct mst_diag d;
+		int rsc = 0;
+
+		assert_int_equal(admin_decide_node_act(&n, rows[i].act, "x", strcmp(rows[i].act, "reenrol") ? 0 : 100, true, rows[i].by, NOW, &rsc, &d), rows[i].v);
+		if (n.state != rows[i].then || n.suspended_by != rows[i].whose)
+			fail_msg("row %zu: %s by %s", i, mst_node_state_name[n.state], mst_by_name[n.suspended_by]);
+	}
 }
 
 static void extending(void **state)
@@ -94,7 +125,7 @@ static void extending(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(acts), cmocka_unit_test(grace), cmocka_unit_test(extending) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(acts), cmocka_unit_test(grace), cmocka_unit_test(who_suspended_it), cmocka_unit_test(extending) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("admin: life", tests, NULL, NULL);

@@ -32,6 +32,7 @@ static int challenge(struct mst_role_env *env, struct bsf_verdict *v)
 	if (e != MST_STORE_EXISTS)
 		return must(e);
 	v->challenge = false;
+	v->hold = true;
 	v->status = 503;
 	v->retry = 10;
 	v->what = "refused";

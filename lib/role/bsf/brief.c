@@ -280,7 +280,7 @@ int bsf_brief(struct mst_role_env *env, const struct bsf_call *q, const struct b
 		has_place = !e;
 	}
 	if (e >= 0)
-		e = mst_role_rules(env, &set, &version);
+		e = bsf_rules(env, &set, &version);
 	if (e)
 		return e;
 	facts_of(env, q, r->run.run.impi, b, has_place ? &place : NULL, &f);

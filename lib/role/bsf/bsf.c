@@ -87,7 +87,8 @@ static int who_is_it(struct mst_role_env *env, const struct bsf_call *q, struct 
 	if (!r->has_run)
 		return 0;
 	/* a challenge is the subscriber's, by whichever of its names, and whoever had it made */
-	if (!strcmp(r->impi, r->run.run.impi)) {
+	if (mst_id_impi_equal(mst_view_str(r->impi), r->run.run.impi)) {
+		MST_STR_SET(r->run.run.impi, r->impi);
 		MST_STR_SET(r->run.run.username, q->username);
 		r->run.run.tmpi_ue |= q->ask.tmpi_ue;
 	}
@@ -137,7 +138,9 @@ int bsf_load(struct mst_role_env *env, const struct bsf_call *q, struct bsf_reco
 		e = who_is_it(env, q, r);
 	if (e || !r->impi[0])
 		return e;
-	e = found(mst_store_gba_lock_get(env->store, r->impi, q->origin, &r->lock), &r->has_lock);
+	e = bsf_held(env, q, r, &r->held);
+	if (!e)
+		e = found(mst_store_gba_lock_get(env->store, r->impi, q->origin, &r->lock), &r->has_lock);
 	if (e || (r->has_run && r->run.run.state == GBA_RUN_OPEN && env->now < r->run.run.until))
 		return e;
 	e = found(mst_store_gba_run_waiting(env->store, r->impi, env->now, &r->open), &r->has_open);
@@ -263,6 +266,7 @@ static int take_vector(struct mst_role_env *env, const struct mst_fetch_result *
 	int e;
 
 	*z = (struct bsf_vector){ .end = f->end, .retry_after = f->retry_after, .guss = f->text };
+	z->lost = f->end == MST_FETCH_MALFORMED || (f->end != MST_FETCH_OK && f->xres_n);
 	MST_STR_SET(z->detail, f->detail);
 	/* one came meanwhile, which is used: this one is not kept */
 	if (f->end != MST_FETCH_OK || k->records.has_open)
@@ -333,6 +337,8 @@ static int resumed(struct mst_role_env *env, const struct mst_exchange *x, const
 		e = bsf_decide_fetched(&k->call, &k->records, env->conf, &k->vector, env->now, &k->verdict);
 	if (!e)
 		e = bsf_apply(env, x, &k->call, &k->records, &k->verdict, &k->briefing);
+	if (!e && k->verdict.hold)
+		e = bsf_hold(env, &k->call, &k->records);
 	return e ? e : encode(env, k, a);
 }
 
@@ -359,5 +365,5 @@ const struct mst_role_ops mst_role_bsf = {
 	.resumed = resumed,
 	.refused = refused,
 	.clock = clock_,
-	.forget = mst_role_rules_forget,
+	.forget = bsf_forget,
 };

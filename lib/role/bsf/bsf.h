@@ -11,7 +11,8 @@
  * Anybody may ask, by an IMPI that is no secret, and each vector costs the HSS. So a subscriber has one challenge at a time: it is
  * given to everybody who asks until the card has answered it (RES that is right, or an AUTS that the HSS finds genuine), and
  * nothing else uses it up. Only the subscriber itself brings about the next vector, or the time that one was kept for. Of a SIM of this
- * installation it is worth nothing while the HSS would not serve it.
+ * installation it is worth nothing while the HSS would not serve it. It is one subscriber, however the realm of its IMPI is written
+ * (mst_id_impi); the HSS is asked, and keys are derived, with what was said.
  */
 #ifndef MST_ROLE_BSF_BSF_H
 #define MST_ROLE_BSF_BSF_H
@@ -40,6 +41,7 @@ struct bsf_call {
 struct bsf_records {
 	bool has_run, has_session, has_lock, has_open, has_sim;
 	bool hard;                      /* RES of the run, or of the open one, is BSF_RES_HARD octets long at least */
+	mst_time held;                  /* what this very question brought could not be used: until then the HSS is not asked again */
 	struct mst_gba_run run;         /* of the nonce */
 	struct mst_gba_session session; /* of the run, when it was granted */
 	char impi[MST_ID_MAX];          /* the run's, the TMPI's, or what it says itself; "": a TMPI that nobody knows */
@@ -54,6 +56,7 @@ struct bsf_records {
 /* What a fetch brought, made ready. */
 struct bsf_vector {
 	enum mst_fetch_end end;
+	bool lost;                      /* not OK, and yet the HSS has given one */
 	int retry_after;
 	char detail[160];
 	bool good;                      /* OK, and what came with it can be used: else `wrong` says what cannot */
@@ -88,6 +91,7 @@ struct bsf_verdict {
 	bool resync, stale;             /* of the vector to be fetched, of the challenge to be made */
 	bool wrong;                     /* RES was */
 	bool repeat;                    /* the answer was given before: the same session again */
+	bool hold;                      /* the HSS has given a vector for nothing */
 	struct mst_authorisation leave; /* PROVE */
 	/* effect */
 	bool settle_run, put_run, put_session, put_lock, drop_lock;
@@ -107,6 +111,18 @@ MST_MUST_CHECK int bsf_decide_fetched(const struct bsf_call *q, const struct bsf
 				      const struct bsf_vector *f, mst_time now, struct bsf_verdict *v);
 /* Which name the session of these would have. False: the BSF's own name is none. */
 bool bsf_btid(const struct mst_role_conf *conf, const uint8_t rnd[GBA_RAND], char out[MST_ID_MAX]);
+
+/*
+ * held.c: what came could not be used, and has cost the HSS a vector: whoever asks the same again is told to come later, as who asked
+ * first was. A question is the subscriber's name, and the AUTS with its RAND when there is one.
+ */
+#define BSF_HELD_S 10
+#define BSF_HELD_MAX 1024
+MST_MUST_CHECK int bsf_held(struct mst_role_env *env, const struct bsf_call *q, const struct bsf_records *r, mst_time *ret_until);
+MST_MUST_CHECK int bsf_hold(struct mst_role_env *env, const struct bsf_call *q, const struct bsf_records *r);
+/* mst_role_rules(), which wants a state of its own. */
+MST_MUST_CHECK int bsf_rules(struct mst_role_env *env, const struct mst_rule_set **ret_set, int64_t *ret_version);
+void bsf_forget(void *state);
 
 /* --- shell --- */
 void bsf_decode(const struct mst_role_conf *conf, const struct mst_exchange *x, struct bsf_call *q);

@@ -77,6 +77,11 @@ static void fetch(const struct bsf_records *r, bool resync, bool stale, mst_time
 	}
 	if (locked(r, now, v))
 		return;
+	if (r->held > now) {
+		refuse(v, 503, "refused", "try again later", "what the HSS gave a moment ago could not be used, and it is not asked for more at once");
+		v->retry = (int)(r->held - now);
+		return;
+	}
 	v->next = BSF_FETCH;
 	v->resync = resync;
 	v->stale = stale;
@@ -262,6 +267,7 @@ static bool unusable(const struct bsf_call *q, const struct bsf_vector *f, struc
 {
 	if (f->end == MST_FETCH_OK && f->good)
 		return false;
+	v->hold = f->end == MST_FETCH_OK || f->lost;
 	if (f->end == MST_FETCH_UNKNOWN)
 		refuse(v, 403, "refused", "unknown here", "the HSS does not know it");
 	else if (f->end == MST_FETCH_REFUSED)
@@ -306,6 +312,7 @@ int bsf_decide_fetched(const struct bsf_call *q, const struct bsf_records *r, co
 	if (e || !mst_view_to_str(f->guss, v->run.guss, sizeof(v->run.guss))) {
 		refuse(v, 503, "refused", "try again later", e ? "the name cannot be used" : "the HSS gives more subscriber data than fits");
 		v->retry = HSS_RETRY;
+		v->hold = true;
 		return 0;
 	}
 	v->run.av = f->av;
