@@ -85,11 +85,16 @@ struct mst_role_env bsf_env(void)
 int turn(const struct mst_role_ops *ops, const struct mst_fetch_result *f)
 {
 	struct mst_role_env e = bsf_env();
+	struct mst_fetch_result back = { 0 };
 	int r = mst_store_begin(g.store);
 
+	if (f) {
+		back = *f;
+		back.mark = g.mark;
+	}
 	g.a = (struct mst_answer){ .content = mst_writer_of(g.content, sizeof(g.content)) };
 	if (!r)
-		r = f ? ops->resumed(&e, &g.x, f, &g.a) : ops->handle(&e, &g.x, &g.a);
+		r = f ? ops->resumed(&e, &g.x, &back, &g.a) : ops->handle(&e, &g.x, &g.a);
 	if (!r)
 		r = mst_store_commit(g.store);
 	if (r) {
@@ -97,6 +102,8 @@ int turn(const struct mst_role_ops *ops, const struct mst_fetch_result *f)
 		assert_true(r < 0);
 		return r;
 	}
+	if (g.a.wants_fetch)
+		g.mark = g.a.fetch.mark;
 	return g.a.wants_fetch ? -1 : g.a.rsc;
 }
 
@@ -160,6 +167,21 @@ const char *answer(const char *password)
 	assert_int_equal(gba_digest(g.c, &d, hex), 0);
 	snprintf(g.text, sizeof(g.text), "Digest username=\"%s\", realm=\"" BSF "\", nonce=\"%s\", uri=\"/\", qop=auth-int, nc=00000001, cnonce=\"c\", "
 		 "opaque=\"%s\", algorithm=AKAv1-MD5, response=\"%s\"", g.name ? g.name : IMPI, nonce, g.opaque, hex);
+	return g.text;
+}
+
+const char *forged_auts(void)
+{
+	static const uint8_t auts[14] = { 1 };
+	char b64[32];
+	struct mst_writer w = mst_writer_of(b64, sizeof(b64));
+	size_t n;
+
+	(void)answer("");                      /* it goes with a digest that has no password */
+	mst_put_base64(&w, (struct mst_view){ auts, sizeof(auts) });
+	mst_put_nul(&w);
+	n = strlen(g.text);
+	snprintf(g.text + n, sizeof(g.text) - n, ", auts=\"%s\"", b64);
 	return g.text;
 }
 

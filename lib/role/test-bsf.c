@@ -191,22 +191,6 @@ static void lock_out_ends_by_time(void **state)
 	assert_int_equal(ub(answer(NULL)), 200);
 }
 
-/* What a stranger has who knows an IMPI and nothing else: first messages, guesses, the AUTS of nobody's card. */
-static const char *forged_auts(void)
-{
-	static const uint8_t auts[14] = { 1 };
-	char b64[32];
-	struct mst_writer w = mst_writer_of(b64, sizeof(b64));
-	size_t n;
-
-	(void)answer("");                      /* it goes with a digest that has no password */
-	mst_put_base64(&w, (struct mst_view){ auts, sizeof(auts) });
-	mst_put_nul(&w);
-	n = strlen(g.text);
-	snprintf(g.text + n, sizeof(g.text) - n, ", auts=\"%s\"", b64);
-	return g.text;
-}
-
 static void from(int i)
 {
 	static char address[40];
@@ -476,59 +460,6 @@ static void who_comes_second_has_nothing(void **state)
 	assert_int_equal(ub(g.text), 200);
 }
 
-/* A challenge waits for hours: what the operator says meanwhile of SIM, node and subscription holds for it, too, and at once. */
-static void a_sim_that_is_not_served_any_more(void **state)
-{
-	const struct mst_event_filter last = { .limit = 100 };
-	char right[sizeof(g.text)], text[260] = "";
-
-	(void)state;
-	a_home("urn:n:1");
-	keep_home(true);
-	assert_int_equal(ub(FIRST), -1);
-	assert_int_equal(hss(GUSS("", ""), 0), 401);
-	snprintf(right, sizeof(right), "%s", answer(NULL));
-	for (int i = 0; i < 6; i++) {
-		const struct bsf_home as_it_was = home;
-
-		switch (i) {
-		case 0: home.sim.state = MST_SIM_SUSPENDED; break;
-		case 1: home.sim.node = 0; break;
-		case 2: home.node.state = MST_NODE_SUSPENDED; break;
-		case 3: home.node.state = MST_NODE_REVOKED; break;
-		case 4: home.node.state = MST_NODE_RELEASED; break;
-		default: home.sub.state = MST_SUB_SUSPENDED; break;
-		}
-		keep_home(false);
-		assert_int_equal(ub(right), 403);
-		/* as when its HSS refuses, and no word of why */
-		assert_int_equal(g.a.content.n, strlen("not for this identity\n"));
-		assert_memory_equal(g.content, "not for this identity\n", g.a.content.n);
-		assert_true(g.a.event_only);
-		assert_int_equal(mst_store_event_list(g.store, &last, why, text), 0);
-		assert_non_null(strstr(text, i < 1 ? "the SIM is suspended" : i < 2 ? "no node" : i < 5 ? "the node" : "the subscription"));
-		assert_int_equal(sessions(), 0);
-		assert_int_equal(ub(FIRST), 403);
-		home = as_it_was;
-		keep_home(false);
-	}
-	assert_int_equal(ub(FIRST), 401);
-	assert_int_equal(ub(right), 200);
-	/* nor is the same answer given again */
-	home.sim.state = MST_SIM_SUSPENDED;
-	keep_home(false);
-	assert_int_equal(ub(right), 403);
-	/* one that was suspended while its HSS was asked: that challenge leads nowhere */
-	home.sim.state = MST_SIM_ACTIVE;
-	keep_home(false);
-	assert_int_equal(ub(FIRST), -1);
-	home.sim.state = MST_SIM_SUSPENDED;
-	keep_home(false);
-	assert_int_equal(hss(GUSS("", ""), 1), 401);
-	assert_int_equal(ub(answer(NULL)), 403);
-	assert_int_equal(sessions(), 1);
-}
-
 /* The realm of an IMPI is a domain name: in whichever case it is said, it is this subscriber, with one challenge and one count of guesses. */
 static void one_subscriber_however_its_realm_is_written(void **state)
 {
@@ -689,7 +620,7 @@ int main(void)
 		T(the_worked_values), T(what_an_hss_may_say), T(an_hss_that_gives_vectors_of_another_kind), T(what_ends_by_the_clock), T(lock_out_ends_by_time),
 		T(a_stranger_uses_up_one_vector), T(one_vector_for_all_who_ask_at_once), T(whose_name_stands_in_the_answer),
 		T(a_card_that_is_ahead), T(a_vector_that_cannot_be_opened), T(what_waited_has_less_before_it), T(a_stranger_keeps_nobody_out),
-		T(a_neighbour_keeps_nobody_out), T(a_store_that_fails), T(who_comes_second_has_nothing), T(a_sim_that_is_not_served_any_more),
+		T(a_neighbour_keeps_nobody_out), T(a_store_that_fails), T(who_comes_second_has_nothing),
 		T(one_subscriber_however_its_realm_is_written), T(a_vector_that_cannot_be_used_is_not_asked_for_again),
 		T(what_cost_no_vector_may_be_asked_for_again), T(an_unusable_vector_after_an_auts), T(many_unusable_vectors),
 	};

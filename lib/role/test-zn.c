@@ -195,7 +195,7 @@ static void which_of_the_two_keys_the_settings_let_go(void **state)
 			assert_null(memmem(g.content, g.a.content.n, "1000001", 7));
 		}
 		assert_int_equal(mst_store_begin(g.store), 0);
-		assert_int_equal(mst_store_gba_flush(g.store, NULL, &n), 0);
+		assert_int_equal(mst_store_gba_flush(g.store, NULL, g.now, &n), 0);
 		assert_int_equal(mst_store_commit(g.store), 0);
 		assert_int_equal(n, 1);
 	}

@@ -141,6 +141,8 @@ int bsf_load(struct mst_role_env *env, const struct bsf_call *q, struct bsf_reco
 	e = bsf_held(env, q, r, &r->held);
 	if (!e)
 		e = found(mst_store_gba_lock_get(env->store, r->impi, q->origin, &r->lock), &r->has_lock);
+	if (!e)
+		e = mst_store_gba_flushed(env->store, r->impi, &r->flushed);
 	if (e || (r->has_run && r->run.run.state == GBA_RUN_OPEN && env->now < r->run.run.until))
 		return e;
 	e = found(mst_store_gba_run_waiting(env->store, r->impi, env->now, &r->open), &r->has_open);
@@ -243,7 +245,7 @@ static void put_fetch(const struct mst_role_env *env, const struct work *k, stru
 {
 	const struct mst_gba_server *s = &env->conf->gba.hss;
 
-	*f = (struct mst_fetch){ .kind = MST_FETCH_ZH, .binding = s->binding, .resync = k->verdict.resync };
+	*f = (struct mst_fetch){ .kind = MST_FETCH_ZH, .binding = s->binding, .resync = k->verdict.resync, .mark = k->records.flushed };
 	MST_STR_SET(f->uri, s->uri);
 	MST_STR_SET(f->server_name, s->fqdn);
 	MST_STR_SET(f->connect_to, s->connect_to);
@@ -265,7 +267,7 @@ static int take_vector(struct mst_role_env *env, const struct mst_fetch_result *
 	char btid[MST_ID_MAX];
 	int e;
 
-	*z = (struct bsf_vector){ .end = f->end, .retry_after = f->retry_after, .guss = f->text };
+	*z = (struct bsf_vector){ .end = f->end, .retry_after = f->retry_after, .guss = f->text, .asked = f->mark };
 	z->lost = f->end == MST_FETCH_MALFORMED || (f->end != MST_FETCH_OK && f->xres_n);
 	MST_STR_SET(z->detail, f->detail);
 	/* one came meanwhile, which is used: this one is not kept */

@@ -46,6 +46,7 @@ struct bsf_records {
 	struct mst_gba_session session; /* of the run, when it was granted */
 	char impi[MST_ID_MAX];          /* the run's, the TMPI's, or what it says itself; "": a TMPI that nobody knows */
 	struct mst_gba_lock lock;       /* for this origin */
+	int64_t flushed;                /* by which an operator's end of all that stood of it is told (mst_store_gba_flushed) */
 	struct mst_gba_run open;        /* the challenge of this subscriber that waits for its answer, whoever asked for it */
 	struct mst_sim sim;             /* of who was given the run, or the open one, when this installation's HSS has it; and */
 	struct mst_who whose;           /* whose node it is in */
@@ -66,6 +67,7 @@ struct bsf_vector {
 	bool in_card;
 	struct mst_view guss;           /* JSON, as it came */
 	uint8_t opaque[GBA_OPAQUE];
+	int64_t asked;                  /* `flushed` when it was asked for */
 };
 
 /* What the node is told with the B-TID; brief.c. */

@@ -306,6 +306,12 @@ int bsf_decide_fetched(const struct bsf_call *q, const struct bsf_records *r, co
 	}
 	if (locked(r, now, v))
 		return 0;
+	/* its settings may be those of a SIM that is gone, or name a node that it is not in any more */
+	if (f->asked != r->flushed) {
+		refuse(v, 503, "refused", "try again later", "an operator ended what stood of this subscriber while the HSS was asked");
+		v->retry = 1;
+		return 0;
+	}
 	e = gba_run_open(&cfg, f->rnd, f->autn, r->impi, &q->ask, f->opaque, now, &v->run.run);
 	if (e < 0)
 		return e;
