@@ -81,6 +81,16 @@ uint32_t mst_wrapped_generation(const struct mst_wrapped *w)
 	return w->n > WRAP_HEAD + MST_BOX_OVERHEAD && w->b[0] == WRAP_VERSION ? (uint32_t)w->b[1] << 8 | w->b[2] : 0;
 }
 
+static size_t wrap_head(const struct mst_wrapped *w)
+{
+	return w->b[0] == 1 ? 1 : WRAP_HEAD;
+}
+
+size_t mst_wrapped_octets(const struct mst_wrapped *w)
+{
+	return w->n <= sizeof(w->b) && mst_wrapped_generation(w) ? w->n - wrap_head(w) - MST_BOX_OVERHEAD : 0;
+}
+
 static struct mst_view wrap_aad(unsigned version, uint32_t gen, enum mst_key_purpose p, const char *key_id, uint8_t *out, size_t cap)
 {
 	struct mst_writer w = mst_writer_of(out, cap);
@@ -114,7 +124,7 @@ int keeper_wrap(struct local *l, const struct mst_key *k, enum mst_key_purpose p
 int keeper_unwrap(struct local *l, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id, struct mst_key *ret_k)
 {
 	uint32_t gen = w->n <= sizeof(w->b) ? mst_wrapped_generation(w) : 0;
-	size_t head = gen && w->b[0] == 1 ? 1 : WRAP_HEAD, i = 0;
+	size_t head = gen ? wrap_head(w) : WRAP_HEAD, i = 0;
 	uint8_t aad[MST_ID_MAX + 16];
 	struct mst_key k = { .n = 0 };
 	int r;

@@ -33,6 +33,8 @@ struct mst_wrapped { uint8_t b[MST_WRAPPED_MAX]; uint16_t n; };
 struct mst_keeper_generations { uint32_t now, before; uint32_t kind /* of `now`: 0 a file, else enum mst_secenv_kind */; uint8_t mark[MST_GENERATION_MARK] /* of `now` */; };
 /* Which one wrapped it; 0: it is nothing that a keeper wraps. */
 uint32_t mst_wrapped_generation(const struct mst_wrapped *w);
+/* How many octets the key in it has, which is no secret; 0: it is nothing that a keeper wraps. */
+size_t mst_wrapped_octets(const struct mst_wrapped *w);
 /* No key, or one of a generation that is there. */
 static inline bool mst_keeper_has(const struct mst_keeper_generations *g, const struct mst_wrapped *w)
 {

@@ -105,6 +105,12 @@ static void a_rotation(void **state)
 	generations_are(1, 0);
 	assert_int_equal(mst_wrapped_generation(&old), 1);
 	assert_int_equal(opened(&old, &key), 0);
+	assert_int_equal(mst_wrapped_octets(&old), key.n);
+	forged = old;
+	forged.b[0] = 1;                       /* as the first version would have it */
+	assert_int_equal(mst_wrapped_octets(&forged), key.n + 2);
+	forged.n = 1 + MST_BOX_OVERHEAD;
+	assert_int_equal(mst_wrapped_octets(&forged), 0);
 	/* nothing rotates: nothing to wrap anew, nothing to destroy; but what is ours is told from what is not */
 	assert_int_equal(k->ops->rewrap(k, &old, MST_PURPOSE_KM, ID, &again), MST_KEEPER_SAME);
 	forged = old;

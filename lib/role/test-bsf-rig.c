@@ -12,6 +12,26 @@
 #define AV "a54211d5e3ba50bfb40ba9a3c58b2a05bbf0d987b21bf8cbf769bcd751044604127672711c6d3441"
 
 struct bsf_rig g;
+struct bsf_home home;
+
+void a_home(const char *node_id)
+{
+	home.sub = (struct mst_subscription){ .id = "sub-1", .sp_fqdn = "sp.example", .maf_fqdn = "maf.sp.example", .not_after = NOW + 3600, .created = NOW };
+	home.node = (struct mst_node){ .sub_id = "sub-1", .created = NOW, .changed = NOW };
+	MST_STR_SET(home.node.node_id, node_id);
+	home.sim = (struct mst_sim){ .imsi = "001010000000001", .impi = IMPI, .algorithm = 1, .key = { { 7 }, 1 }, .gsid = 1000001, .created = NOW, .changed = NOW };
+}
+
+void keep_home(bool insert)
+{
+	assert_int_equal(mst_store_begin(g.store), 0);
+	assert_int_equal(mst_store_sub_put(g.store, &home.sub, insert), 0);
+	assert_int_equal(insert ? mst_store_node_insert(g.store, &home.node) : mst_store_node_update(g.store, &home.node), 0);
+	if (insert)
+		home.sim.node = home.node.id;
+	assert_int_equal(insert ? mst_store_sim_insert(g.store, &home.sim) : mst_store_sim_update(g.store, &home.sim), 0);
+	assert_int_equal(mst_store_commit(g.store), 0);
+}
 
 int bsf_up(void **state)
 {
@@ -65,11 +85,16 @@ struct mst_role_env bsf_env(void)
 int turn(const struct mst_role_ops *ops, const struct mst_fetch_result *f)
 {
 	struct mst_role_env e = bsf_env();
+	struct mst_fetch_result back = { 0 };
 	int r = mst_store_begin(g.store);
 
+	if (f) {
+		back = *f;
+		back.mark = g.mark;
+	}
 	g.a = (struct mst_answer){ .content = mst_writer_of(g.content, sizeof(g.content)) };
 	if (!r)
-		r = f ? ops->resumed(&e, &g.x, f, &g.a) : ops->handle(&e, &g.x, &g.a);
+		r = f ? ops->resumed(&e, &g.x, &back, &g.a) : ops->handle(&e, &g.x, &g.a);
 	if (!r)
 		r = mst_store_commit(g.store);
 	if (r) {
@@ -77,6 +102,8 @@ int turn(const struct mst_role_ops *ops, const struct mst_fetch_result *f)
 		assert_true(r < 0);
 		return r;
 	}
+	if (g.a.wants_fetch)
+		g.mark = g.a.fetch.mark;
 	return g.a.wants_fetch ? -1 : g.a.rsc;
 }
 
@@ -101,6 +128,11 @@ struct mst_fetch_result from_hss(const char *guss, uint8_t n)
 	assert_true(mst_hex_decode(MST_VIEW_LIT("55f328b43577b9b94a9ffac354dfafb3"), f.autn, sizeof(f.autn), &k));
 	f.rnd[0] ^= n;
 	assert_true(mst_hex_decode(MST_VIEW_LIT(AV), av.b, sizeof(av.b), &av.n));
+	if (g.res_n) {
+		memmove(av.b + g.res_n, av.b + f.xres_n, 32);
+		f.xres_n = g.res_n;
+		av.n = f.xres_n + 32;
+	}
 	assert_int_equal(mst_channel_seal(&g.connector, g.c, &av, &f.key), 0);
 	return f;
 }
@@ -127,7 +159,7 @@ const char *answer(const char *password)
 	char nonce[64], hex[GBA_DIGEST_HEX];
 	struct gba_digest d = { .algorithm = GBA_AKAV1_MD5, .qop = GBA_QOP_AUTH_INT, .username = mst_view_str(g.name ? g.name : IMPI), .realm = MST_VIEW_LIT(BSF),
 				.nc = MST_VIEW_LIT("00000001"), .cnonce = MST_VIEW_LIT("c"), .uri = MST_VIEW_LIT("/"), .method = MST_VIEW_LIT("GET"),
-				.password = password ? mst_view_str(password) : (struct mst_view){ res, sizeof(res) } };
+				.password = password ? mst_view_str(password) : (struct mst_view){ res, g.res_n ? g.res_n : sizeof(res) } };
 
 	header("nonce=", nonce, sizeof(nonce));
 	header("opaque=", g.opaque, sizeof(g.opaque));
@@ -135,6 +167,21 @@ const char *answer(const char *password)
 	assert_int_equal(gba_digest(g.c, &d, hex), 0);
 	snprintf(g.text, sizeof(g.text), "Digest username=\"%s\", realm=\"" BSF "\", nonce=\"%s\", uri=\"/\", qop=auth-int, nc=00000001, cnonce=\"c\", "
 		 "opaque=\"%s\", algorithm=AKAv1-MD5, response=\"%s\"", g.name ? g.name : IMPI, nonce, g.opaque, hex);
+	return g.text;
+}
+
+const char *forged_auts(void)
+{
+	static const uint8_t auts[14] = { 1 };
+	char b64[32];
+	struct mst_writer w = mst_writer_of(b64, sizeof(b64));
+	size_t n;
+
+	(void)answer("");                      /* it goes with a digest that has no password */
+	mst_put_base64(&w, (struct mst_view){ auts, sizeof(auts) });
+	mst_put_nul(&w);
+	n = strlen(g.text);
+	snprintf(g.text + n, sizeof(g.text) - n, ", auts=\"%s\"", b64);
 	return g.text;
 }
 

@@ -32,9 +32,16 @@ struct bsf_rig {
 	struct mst_answer a;
 	uint8_t content[MST_ANSWER_MAX];
 	const char *from, *name;
+	int64_t mark;                   /* of the question that was asked last: what comes is given back with it */
+	uint8_t res_n;                  /* octets of RES; 0: all 8 */
 	char opaque[40], text[1200];
 };
 extern struct bsf_rig g;
+/* A SIM of this installation with its node and subscription: a_home() makes what is usual, keep_home() writes it down. */
+struct bsf_home { struct mst_subscription sub; struct mst_node node; struct mst_sim sim; };
+extern struct bsf_home home;
+void a_home(const char *node_id);
+void keep_home(bool insert);
 
 int bsf_up(void **state);
 int bsf_down(void **state);
@@ -48,6 +55,8 @@ struct mst_fetch_result from_hss(const char *guss, uint8_t n);
 int hss(const char *guss, uint8_t n);
 /* An answer to the challenge that g.a holds, as `g.name`; by RES of the vector, or by something else. */
 const char *answer(const char *password);
+/* What a stranger has who knows an IMPI and nothing else: first messages, guesses, and this, the AUTS of nobody's card. */
+const char *forged_auts(void);
 void bootstrap(const char *guss, uint8_t n);
 /* A NAF of that name asks; in parts: g.x is made, turn() is the caller's. */
 void zn_prepare(const char *fqdn, const char *content);

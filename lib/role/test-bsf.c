@@ -168,6 +168,7 @@ static void guess(int times)
 static void lock_out_ends_by_time(void **state)
 {
 	(void)state;
+	g.res_n = 7;                           /* whoever may go on guessing finds it in the end */
 	assert_int_equal(ub(FIRST), -1);
 	assert_int_equal(hss(GUSS("", ""), 10), 401);
 	guess(3);
@@ -188,22 +189,6 @@ static void lock_out_ends_by_time(void **state)
 	guess(9);
 	assert_int_equal(ub(FIRST), 401);
 	assert_int_equal(ub(answer(NULL)), 200);
-}
-
-/* What a stranger has who knows an IMPI and nothing else: first messages, guesses, the AUTS of nobody's card. */
-static const char *forged_auts(void)
-{
-	static const uint8_t auts[14] = { 1 };
-	char b64[32];
-	struct mst_writer w = mst_writer_of(b64, sizeof(b64));
-	size_t n;
-
-	(void)answer("");                      /* it goes with a digest that has no password */
-	mst_put_base64(&w, (struct mst_view){ auts, sizeof(auts) });
-	mst_put_nul(&w);
-	n = strlen(g.text);
-	snprintf(g.text + n, sizeof(g.text) - n, ", auts=\"%s\"", b64);
-	return g.text;
 }
 
 static void from(int i)
@@ -367,6 +352,7 @@ static void a_stranger_keeps_nobody_out(void **state)
 	static const char *const same[] = { "[2001:db8:1:2::1]:5", "[2001:db8:1:2:ffff::9%eth0]:77" }, *const other[] = { "192.0.2.7:41000", "[2001:db8:1:3::1]:5" };
 
 	(void)state;
+	g.res_n = 4;
 	g.from = same[0];
 	assert_int_equal(ub(FIRST), -1);
 	assert_int_equal(hss(GUSS("", ""), 80), 401);
@@ -383,6 +369,45 @@ static void a_stranger_keeps_nobody_out(void **state)
 	g.from = same[1];
 	assert_int_equal(ub(FIRST), 403);
 	g.from = NULL;
+}
+
+/*
+ * Who knows an IMSI and shares the subscriber's address (a network that translates addresses) cannot keep it out by answers that are wrong: RES
+ * of 8 octets is found by nobody. What costs the HSS waits all the same.
+ */
+static void a_neighbour_keeps_nobody_out(void **state)
+{
+	struct mst_gba_lock l;
+
+	(void)state;
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	guess(3);
+	/* more of them bring no events that there must be room for, and no longer time */
+	g.now += 100;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ub(FIRST), 401);
+		assert_int_equal(ub(answer("guess")), 403);
+		assert_int_equal(g.a.retry_after, 200);
+		assert_true(g.a.event_only);
+	}
+	assert_int_equal(mst_store_gba_lock_get(g.store, IMPI, "", &l), 0);
+	assert_true(l.wrong == 3 && l.until == NOW + 300);
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(forged_auts()), 403);
+	assert_int_equal(g.a.retry_after, 200);
+	/* the subscriber */
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(answer(NULL)), 200);
+	assert_int_equal(mst_store_gba_lock_get(g.store, IMPI, "", &l), MST_STORE_NONE);
+	/* and with no challenge that waits there is no new one meanwhile */
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 1), 401);
+	g.now += 43100;
+	guess(3);
+	g.now += 101;
+	assert_int_equal(ub(FIRST), 403);
+	assert_int_equal(g.a.retry_after, 199);
 }
 
 /* Whatever step of the store fails, the exchange is undone as a whole, and the same again succeeds. */
@@ -445,6 +470,7 @@ static void one_subscriber_however_its_realm_is_written(void **state)
 	static struct mst_gba_session s;
 
 	(void)state;
+	g.res_n = 7;
 	/* the HSS is asked as it was said, whatever that tells it */
 	assert_int_equal(ub(first), -1);
 	assert_string_equal(g.a.fetch.ue_id, shouted);
@@ -593,8 +619,9 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		T(the_worked_values), T(what_an_hss_may_say), T(an_hss_that_gives_vectors_of_another_kind), T(what_ends_by_the_clock), T(lock_out_ends_by_time),
 		T(a_stranger_uses_up_one_vector), T(one_vector_for_all_who_ask_at_once), T(whose_name_stands_in_the_answer),
-		T(a_card_that_is_ahead), T(a_vector_that_cannot_be_opened), T(what_waited_has_less_before_it), T(a_stranger_keeps_nobody_out), T(a_store_that_fails),
-		T(who_comes_second_has_nothing), T(one_subscriber_however_its_realm_is_written), T(a_vector_that_cannot_be_used_is_not_asked_for_again),
+		T(a_card_that_is_ahead), T(a_vector_that_cannot_be_opened), T(what_waited_has_less_before_it), T(a_stranger_keeps_nobody_out),
+		T(a_neighbour_keeps_nobody_out), T(a_store_that_fails), T(who_comes_second_has_nothing),
+		T(one_subscriber_however_its_realm_is_written), T(a_vector_that_cannot_be_used_is_not_asked_for_again),
 		T(what_cost_no_vector_may_be_asked_for_again), T(an_unusable_vector_after_an_auts), T(many_unusable_vectors),
 	};
 

@@ -80,55 +80,34 @@ static void who_hears_the_private_identity(void **state)
 	assert_null(strstr((const char *)g.content, "impi"));
 }
 
-static struct mst_subscription sub;
-static struct mst_node node;
-static struct mst_sim sim;
-
-static void keep_all(bool insert)
-{
-	assert_int_equal(mst_store_begin(g.store), 0);
-	assert_int_equal(mst_store_sub_put(g.store, &sub, insert), 0);
-	assert_int_equal(insert ? mst_store_node_insert(g.store, &node) : mst_store_node_update(g.store, &node), 0);
-	if (insert)
-		sim.node = node.id;
-	assert_int_equal(insert ? mst_store_sim_insert(g.store, &sim) : mst_store_sim_update(g.store, &sim), 0);
-	assert_int_equal(mst_store_commit(g.store), 0);
-}
-
 /* Its HSS is here: what the operator says of SIM, node and subscription holds for keys of sessions that there are, too, and at once. */
 static void a_sim_of_this_installation(void **state)
 {
 	static const char ask[] = ASK(BTID, "maf.sp.example", "");
 
 	(void)state;
-	sub = (struct mst_subscription){ .id = "sub-1", .sp_fqdn = "sp.example", .maf_fqdn = "maf.sp.example", .not_after = NOW + 3600, .created = NOW };
-	node = (struct mst_node){ .node_id = "x", .sub_id = "sub-1", .created = NOW, .changed = NOW };
-	sim = (struct mst_sim){ .imsi = "001010000000001", .impi = IMPI, .algorithm = 1, .key = { { 7 }, 1 }, .gsid = 1000001, .created = NOW, .changed = NOW };
+	a_home("x");
 	bootstrap(GUSS("", ",\"nafGroup\":\"m2m\""), 0);
 	assert_int_equal(zn("maf.sp.example", ask), 200);          /* an HSS of somebody else: what it said then */
-	keep_all(true);
+	keep_home(true);
 	for (int i = 0; i < 6; i++) {
-		const struct mst_subscription as_sub = sub;
-		const struct mst_node as_node = node;
-		const struct mst_sim as_sim = sim;
+		const struct bsf_home as_it_was = home;
 
 		assert_int_equal(zn("maf.sp.example", ask), 200);
 		switch (i) {
-		case 0: sim.state = MST_SIM_SUSPENDED; break;
-		case 1: sim.node = 0; break;
-		case 2: node.state = MST_NODE_SUSPENDED; break;
-		case 3: node.state = MST_NODE_REVOKED; break;
-		case 4: node.state = MST_NODE_RELEASED; break;
-		default: sub.state = MST_SUB_SUSPENDED; break;
+		case 0: home.sim.state = MST_SIM_SUSPENDED; break;
+		case 1: home.sim.node = 0; break;
+		case 2: home.node.state = MST_NODE_SUSPENDED; break;
+		case 3: home.node.state = MST_NODE_REVOKED; break;
+		case 4: home.node.state = MST_NODE_RELEASED; break;
+		default: home.sub.state = MST_SUB_SUSPENDED; break;
 		}
-		keep_all(false);
+		keep_home(false);
 		assert_int_equal(zn("maf.sp.example", ask), 403);
 		assert_int_equal(g.a.parcel.n_fills, 0);
 		assert_true(g.a.event_only);
-		sub = as_sub;
-		node = as_node;
-		sim = as_sim;
-		keep_all(false);
+		home = as_it_was;
+		keep_home(false);
 	}
 	g.now += 3600;
 	assert_int_equal(zn("maf.sp.example", ask), 403);
@@ -145,14 +124,12 @@ static void a_node_that_is_called_something_else_now(void **state)
 	};
 
 	(void)state;
-	sub = (struct mst_subscription){ .id = "sub-1", .sp_fqdn = "sp.example", .maf_fqdn = "maf.sp.example", .not_after = NOW + 3600, .created = NOW };
-	sim = (struct mst_sim){ .imsi = "001010000000001", .impi = IMPI, .algorithm = 1, .key = { { 7 }, 1 }, .gsid = 1000001, .created = NOW, .changed = NOW };
-	node = (struct mst_node){ .node_id = "urn:n:1", .sub_id = "sub-1", .created = NOW, .changed = NOW };
+	a_home("urn:n:1");
 	bootstrap(CALLED("//A.example/CSE1"), 0);
 	for (size_t i = 0; i < MST_COUNT(row); i++) {
-		MST_STR_SET(node.cse_id, row[i].cse_id);
-		MST_STR_SET(node.ae_id, row[i].ae_id);
-		keep_all(!i);
+		MST_STR_SET(home.node.cse_id, row[i].cse_id);
+		MST_STR_SET(home.node.ae_id, row[i].ae_id);
+		keep_home(!i);
 		assert_int_equal(zn("maf.sp.example", ask), row[i].status);
 		assert_int_equal(g.a.parcel.n_fills, row[i].status == 200);
 	}
@@ -218,7 +195,7 @@ static void which_of_the_two_keys_the_settings_let_go(void **state)
 			assert_null(memmem(g.content, g.a.content.n, "1000001", 7));
 		}
 		assert_int_equal(mst_store_begin(g.store), 0);
-		assert_int_equal(mst_store_gba_flush(g.store, NULL, &n), 0);
+		assert_int_equal(mst_store_gba_flush(g.store, NULL, g.now, &n), 0);
 		assert_int_equal(mst_store_commit(g.store), 0);
 		assert_int_equal(n, 1);
 	}

@@ -503,13 +503,17 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "how long a node has to answer a challenge at least, and may send its answer again. One that nobody has answered is given to "
 		  "whoever asks for that subscriber for half of bsf.lifetime, two days at most, so that strangers cost it one vector in that time" },
 	{ "bsf.tmpi", MST_CONF_T_BOOL, 0, "true", NULL, AT(bsf.tmpi),
-	  .help = "give nodes that can do it a name for next time that does not tell who they are (TMPI)" },
+	  .help = "give nodes that can do it a name for next time that does not tell who they are (TMPI). Whoever listens to Ub recognises a node all the same that "
+		  "bsf.briefing tells its names" },
 	{ "bsf.lock_after", MST_CONF_T_COUNT, 0, "5", NULL, RANGE(0, 1000), AT(bsf.lock_after),
-	  .help = "wrong answers of one subscriber in a row from one address after which none is taken from there for a while; 0 = never" },
+	  .help = "wrong answers of one subscriber in a row from one address after which no RES of fewer than 8 octets, no AUTS and no question for a new challenge is "
+		  "taken from there for a while; 0 = never" },
 	{ "bsf.lock_time", MST_CONF_T_SECONDS, 0, "5m", NULL, RANGE(1, DAY), AT(bsf.lock_time),
 	  .help = "that while" },
 	{ "bsf.briefing", MST_CONF_T_BOOL, 0, "true", NULL, AT(bsf.briefing),
-	  .help = "tell nodes in the answer where and how to go on, by the owner's rules (muster rule)" },
+	  .help = "tell nodes in the answer where and how to go on, by the owner's rules (muster rule), and what they are called (M2M-Node-ID, CSE-ID, AE-ID, registrar). "
+		  "It is authenticated and not encrypted, as Ub is plain HTTP: who listens there can tell by it that two bootstraps are one node's, whatever "
+		  "bsf.tmpi hides" },
 	{ "bsf.briefing_validity", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(60, 3650 * DAY), AT(bsf.validity),
 	  .help = "how long instructions are good when their rule does not say" },
 	{ "bsf.keep", MST_CONF_T_SECONDS, 0, "30d", NULL, RANGE(60, 3650 * DAY), AT(bsf.keep),

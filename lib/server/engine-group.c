@@ -256,6 +256,7 @@ static int decide_fetched(struct engine *e, struct work *w)
 	if (!mst_get_fetch_result((struct mst_view){ w->b, w->n }, &f))
 		return violation(e, w, "fetch-result");
 	f.channel = w->client < ENGINE_CLIENTS ? e->client[w->client].who.channel : 0;
+	f.mark = p->vector.mark;
 	if (f.end != MST_FETCH_OK && !w->fetch_told) {
 		w->fetch_told = true;
 		e->u.m.v[MST_M_FETCHES_FAILED]++;

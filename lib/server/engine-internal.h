@@ -73,7 +73,7 @@ struct pending_fetch {
 	uint8_t *exchange;                /* its payload, as it came; NULL: handshakes */
 	size_t n_exchange;
 	unsigned asked;                   /* fetches for this exchange, this one among them */
-	struct { bool any, resync; uint8_t rnd[GBA_RAND], auts[GBA_AUTS]; } vector;       /* ZH: which one */
+	struct { bool any, resync; uint8_t rnd[GBA_RAND], auts[GBA_AUTS]; int64_t mark; } vector;       /* ZH: which one, and the role's mark */
 	uint64_t origin;                  /* the address that it is for, engine_origin() of the first waiter's */
 	uint64_t follows;                 /* another one's question is asked for this exchange, too; 0: it has its own */
 	char server[MST_ID_MAX];          /* who is asked */

@@ -273,7 +273,7 @@ void engine_fetch_start(struct engine *e, const struct work *w, const struct mst
 
 static bool same_vector(const struct pending_fetch *p, const struct pending_fetch *q)
 {
-	return p->vector.any == q->vector.any && p->vector.resync == q->vector.resync && !memcmp(p->vector.rnd, q->vector.rnd, sizeof(p->vector.rnd)) &&
+	return p->vector.any == q->vector.any && p->vector.mark == q->vector.mark && p->vector.resync == q->vector.resync && !memcmp(p->vector.rnd, q->vector.rnd, sizeof(p->vector.rnd)) &&
 	       !memcmp(p->vector.auts, q->vector.auts, sizeof(p->vector.auts));
 }
 
@@ -319,6 +319,7 @@ bool engine_suspend(struct engine *e, const struct waiter *who, struct mst_view 
 	p->role = f->role;
 	snprintf(p->about, sizeof(p->about), "%.255s", f->kind == MST_FETCH_ZH ? f->ue_id : f->kind == MST_FETCH_ZN ? f->btid : f->path);
 	p->vector.any = f->kind == MST_FETCH_ZH;
+	p->vector.mark = f->mark;
 	if (p->vector.any && f->resync) {
 		p->vector.resync = true;
 		memcpy(p->vector.rnd, f->rnd, sizeof(p->vector.rnd));

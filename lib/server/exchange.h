@@ -92,6 +92,7 @@ struct mst_fetch {
 	char naf_fqdn[MST_ID_MAX];        /* ZN: with `ua` the NAF_Id */
 	struct gba_ua ua;
 	bool in_card_aware;               /* ZN: Ks_int_NAF is of use here */
+	int64_t mark;                     /* ZH: the role's own, and given back with what came; it goes nowhere */
 };
 
 /* The audit log is sealed once the decision is committed (engine-seal.c): NOW, or ANEW: the operator stands for it, whatever was sealed before. */
@@ -142,6 +143,7 @@ struct mst_fetch_result {
 	 * Ks_int_NAF when has_int (in_card_aware only). */
 	struct mst_wrapped key;
 	uint32_t channel;
+	int64_t mark;                     /* as the question had it; set by the engine */
 	char enrolee_id[MST_ID_MAX];      /* KEY */
 	mst_time lifetime;                /* KEY: as that server says; ZN: when the key ends */
 	/* ZH. xres_n not 0 without OK: a vector came, and what should have come with it did not. */

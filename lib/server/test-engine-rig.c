@@ -34,6 +34,7 @@ static void want(struct mst_answer *a, const char *ue)
 
 	a->wants_fetch = true;
 	a->fetch = (struct mst_fetch){ .kind = MST_FETCH_ZH, .binding = MST_BIND_DIAMETER, .resync = strcmp(ue, "vector") != 0, .rnd = { 1 }, .auts = { 2, ++n } };
+	a->fetch.mark = t.mark;
 	if (!strcmp(ue, "same"))
 		a->fetch.auts[1] = 0;
 	snprintf(a->fetch.ue_id, sizeof(a->fetch.ue_id), "%s", ue);
@@ -54,6 +55,7 @@ static int resumed(struct mst_role_env *env, const struct mst_exchange *x, const
 	if (r)
 		return r;
 	t.resumed++;
+	t.given_back = f->mark;
 	if (!strcmp(what, "/wants-fault"))
 		return MST_FAULT_CRYPTO;
 	if (f->end == MST_FETCH_OK && what[6] == '-' && t.resumed < (unsigned)(what[7] - '0')) {

@@ -16,6 +16,7 @@ struct engine_rig {
 	struct mst_fetch fetch;
 	struct mst_answer_frame answer;
 	unsigned resumed;
+	int64_t mark, given_back;     /* what the role marks its questions with; what came with the last answer */
 	unsigned releases;
 	unsigned commands;            /* of operators that were decided */
 	uint32_t released_to[8];

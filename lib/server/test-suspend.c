@@ -122,6 +122,31 @@ static void a_vector_is_asked_for_once(void **state)
 	assert_null(e->fetches);
 }
 
+/* What a role marks is given back to it, and one question's answer is not another's whose mark is another. */
+static void a_vector_is_not_shared_across_a_mark(void **state)
+{
+	uint64_t first;
+
+	(void)state;
+	t.mark = INT64_C(1) << 40;
+	ask(1, "/wants/vector", MST_ROLE_MEF);
+	turn();
+	first = t.fetch_id;
+	t.mark++;
+	ask(2, "/wants/vector", MST_ROLE_MEF);
+	ask(3, "/wants/vector", MST_ROLE_MEF);
+	turn();
+	assert_int_equal(t.fetches, 2);
+	result(first, MST_FETCH_OK);
+	turn();
+	assert_int_equal(t.answers, 1);
+	assert_int_equal(t.given_back, INT64_C(1) << 40);
+	result(t.fetch_id, MST_FETCH_OK);
+	turn();
+	assert_int_equal(t.answers, 3);
+	assert_int_equal(t.given_back, (INT64_C(1) << 40) + 1);
+}
+
 static void exchange_asks_again(void **state)
 {
 	(void)state;
@@ -218,7 +243,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-		T(exchange_waits), T(exchanges_are_not_merged), T(a_vector_is_asked_for_once), T(exchange_asks_again), T(exchange_ends), T(keys_of_one_suite),
+		T(exchange_waits), T(exchanges_are_not_merged), T(a_vector_is_asked_for_once), T(a_vector_is_not_shared_across_a_mark), T(exchange_asks_again), T(exchange_ends), T(keys_of_one_suite),
 	};
 
 	return cmocka_run_group_tests_name("suspend", tests, NULL, NULL);

@@ -145,7 +145,8 @@ struct mst_store_ops {
 	int (*gba_lock_get)(struct mst_store *s, const char *impi, const char *origin, struct mst_gba_lock *ret);
 	int (*gba_lock_delete)(struct mst_store *s, const char *impi, const char *origin);
 	int (*gba_sweep)(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n);
-	int (*gba_flush)(struct mst_store *s, const char *impi, int64_t *ret_sessions);
+	int (*gba_flush)(struct mst_store *s, const char *impi, mst_time now, int64_t *ret_sessions);
+	int (*gba_flushed)(struct mst_store *s, const char *impi, int64_t *ret_n);
 
 	int (*sim_insert)(struct mst_store *s, struct mst_sim *r);
 	int (*sim_update)(struct mst_store *s, const struct mst_sim *r);

@@ -188,6 +188,8 @@ int sq_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_
 		{ SQ_GBA_SWEEP_SESSION,
 		  "DELETE FROM gba_session WHERE btid IN (SELECT btid FROM gba_session WHERE expires <= ?1 ORDER BY expires LIMIT ?2)" },
 		{ SQ_GBA_SWEEP_LOCK, "DELETE FROM gba_lock WHERE (impi, origin) IN (SELECT impi, origin FROM gba_lock WHERE forget <= ?1 ORDER BY forget LIMIT ?2)" },
+		/* with the others, whenever one of those ends */
+		{ SQ_GBA_SWEEP_FLUSH, "DELETE FROM gba_flush WHERE impi IN (SELECT impi FROM gba_flush WHERE n + 3600 <= ?1 LIMIT ?2)" },
 	};
 	unsigned n = 0;
 
@@ -202,7 +204,16 @@ int sq_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_
 	return 0;
 }
 
-int sq_gba_flush(struct mst_store *s, const char *impi, int64_t *ret_sessions)
+/* Later than every one before it. */
+static int note_flush(struct mst_store *s, const char *key, mst_time now)
+{
+	return sq_run(sq_of(s), SQ_NO_SLOT,
+		      "INSERT INTO gba_flush (impi, n) VALUES (?1, ?2)"
+		      " ON CONFLICT (impi) DO UPDATE SET n = CASE WHEN gba_flush.n < excluded.n THEN excluded.n ELSE gba_flush.n + 1 END",
+		      SQ_ARGS(SQ_S(key), SQ_I(now)));
+}
+
+int sq_gba_flush(struct mst_store *s, const char *impi, mst_time now, int64_t *ret_sessions)
 {
 	static const char *const all[] = { "DELETE FROM gba_run", "DELETE FROM gba_tmpi", "DELETE FROM gba_lock", "DELETE FROM gba_session" };
 	static const char *const of_one[] = { "DELETE FROM gba_run WHERE impi IN (?1, ?2)", "DELETE FROM gba_tmpi WHERE impi IN (?1, ?2)",
@@ -220,5 +231,14 @@ int sq_gba_flush(struct mst_store *s, const char *impi, int64_t *ret_sessions)
 		n = r ? 0 : sq_of(s)->changes;
 	}
 	*ret_sessions = n;
-	return 0;
+	return note_flush(s, key, now);
+}
+
+int sq_gba_flushed(struct mst_store *s, const char *impi, int64_t *ret_n)
+{
+	static const struct sq_col number[] = { { SQ_I64, 0, 0 } };
+
+	return sq_one(sq_of(s), SQ_GBA_FLUSHED, "SELECT coalesce(max(CASE WHEN impi = '' THEN 0 ELSE n END), 0) + coalesce(max(CASE WHEN impi = '' THEN n ELSE 0 END), 0)"
+		      " FROM gba_flush WHERE impi IN (?1, '')", SQ_ARGS(SQ_S(impi)),
+		      SQ_COLS(number), ret_n);
 }

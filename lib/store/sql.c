@@ -393,6 +393,7 @@ const struct mst_store_ops sq_ops = {
 	.gba_lock_delete = sq_gba_lock_delete,
 	.gba_sweep = sq_gba_sweep,
 	.gba_flush = sq_gba_flush,
+	.gba_flushed = sq_gba_flushed,
 	.rules_version = sq_rules_version,
 	.rules_next = sq_rules_next,
 	.rules_versions = sq_rules_versions,

@@ -137,6 +137,8 @@ enum sq_slot {
 	SQ_GBA_SWEEP_RUN,
 	SQ_GBA_SWEEP_SESSION,
 	SQ_GBA_SWEEP_LOCK,
+	SQ_GBA_SWEEP_FLUSH,
+	SQ_GBA_FLUSHED,
 	SQ_RULES_VERSION,
 	SQ_RULES_NEXT,
 	SQ_RULES_VERSIONS,
@@ -444,7 +446,8 @@ int sq_gba_lock_put(struct mst_store *s, const struct mst_gba_lock *r);
 int sq_gba_lock_get(struct mst_store *s, const char *impi, const char *origin, struct mst_gba_lock *ret);
 int sq_gba_lock_delete(struct mst_store *s, const char *impi, const char *origin);
 int sq_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n);
-int sq_gba_flush(struct mst_store *s, const char *impi, int64_t *ret_sessions);
+int sq_gba_flush(struct mst_store *s, const char *impi, mst_time now, int64_t *ret_sessions);
+int sq_gba_flushed(struct mst_store *s, const char *impi, int64_t *ret_n);
 
 int sq_rules_version(struct mst_store *s, struct mst_rules_version *ret);
 int sq_rules_next(struct mst_store *s, struct mst_rules_version *v);

@@ -98,7 +98,15 @@ int mst_store_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigne
 	return s->ops->gba_sweep(s, now, limit, ret_n);
 }
 
-int mst_store_gba_flush(struct mst_store *s, const char *impi, int64_t *ret_sessions)
+int mst_store_gba_flush(struct mst_store *s, const char *impi, mst_time now, int64_t *ret_sessions)
 {
-	return s->ops->gba_flush(s, impi, ret_sessions);
+	return s->ops->gba_flush(s, impi, now, ret_sessions);
+}
+
+int mst_store_gba_flushed(struct mst_store *s, const char *impi, int64_t *ret_n)
+{
+	char key[MST_ID_MAX];
+
+	mst_id_impi(impi, key);
+	return s->ops->gba_flushed(s, key, ret_n);
 }

@@ -441,7 +441,9 @@ int mst_store_gba_lock_delete(struct mst_store *s, const char *impi, const char 
 /* What has ended goes, `limit` rows of each table at most. How many went in all. */
 int mst_store_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n);
 /* Sessions, challenges, TMPI and lock of one subscriber, or (NULL) of all. How many sessions went. */
-int mst_store_gba_flush(struct mst_store *s, const char *impi, int64_t *ret_sessions);
+int mst_store_gba_flush(struct mst_store *s, const char *impi, mst_time now, int64_t *ret_sessions);
+/* Another number after each flush of this subscriber, or of all, within an hour: for who has something of it on its way. */
+int mst_store_gba_flushed(struct mst_store *s, const char *impi, int64_t *ret_n);
 
 /* --- hss (admin writes, hss reads and counts) --- */
 

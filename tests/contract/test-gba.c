@@ -281,7 +281,7 @@ static void one_subscriber_in_any_spelling(void **state)
 		assert_int_equal(mst_store_gba_run_waiting(s, "U@ims.example.com", 0, &got), MST_STORE_NONE);
 		if (i)
 			assert_int_equal(mst_store_gba_lock_delete(s, said[i], "192.0.2.1"), 0);
-		assert_int_equal(mst_store_gba_flush(s, said[i], &n), 0);
+		assert_int_equal(mst_store_gba_flush(s, said[i], 5000, &n), 0);
 		assert_int_equal(mst_store_gba_run_waiting(s, shouted, 0, &got), MST_STORE_NONE);
 		assert_int_equal(mst_store_gba_lock_get(s, shouted, NULL, &got_l), MST_STORE_NONE);
 	}
@@ -346,17 +346,47 @@ static void flushing(void **state)
 	assert_int_equal(mst_store_gba_run_insert(s, &r), 0);
 	assert_int_equal(mst_store_gba_tmpi_put(s, &t), 0);
 	assert_int_equal(mst_store_gba_lock_put(s, &l), 0);
-	assert_int_equal(mst_store_gba_flush(s, "nobody", &n), 0);
+	assert_int_equal(mst_store_gba_flush(s, "nobody", 5000, &n), 0);
 	assert_int_equal(n, 0);
-	assert_int_equal(mst_store_gba_flush(s, IMPI, &n), 0);
+	assert_int_equal(mst_store_gba_flush(s, IMPI, 5000, &n), 0);
 	assert_int_equal(n, 2);
 	assert_int_equal(count_of(s, NULL), 1);
 	assert_int_equal(mst_store_gba_run_get(s, r.run.nonce, &r), MST_STORE_NONE);
 	assert_int_equal(mst_store_gba_tmpi_get(s, "a@tmpi", &t), MST_STORE_NONE);
 	assert_int_equal(mst_store_gba_lock_get(s, IMPI, NULL, &l), MST_STORE_NONE);
-	assert_int_equal(mst_store_gba_flush(s, NULL, &n), 0);
+	assert_int_equal(mst_store_gba_flush(s, NULL, 5000, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(count_of(s, NULL), 0);
+}
+
+static int64_t flushed(struct mst_store *s, const char *impi)
+{
+	int64_t n = -1;
+
+	assert_int_equal(mst_store_gba_flushed(s, impi, &n), 0);
+	return n;
+}
+
+/* Each flush has another number, also of one second, and of all for everybody; also when the clock was set back. */
+static void flushes_are_counted(void **state)
+{
+	struct mst_store *s = of(state);
+	unsigned swept;
+	int64_t n, was = flushed(s, IMPI), of_other = flushed(s, "other");
+
+	assert_int_equal(was, 0);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(mst_store_gba_flush(s, i & 1 ? NULL : IMPI, i < 6 ? 4102444800 : 5, &n), 0);
+		assert_true(flushed(s, IMPI) > was);
+		assert_int_equal(flushed(s, "other") != of_other, i & 1);
+		was = flushed(s, IMPI);
+		of_other = flushed(s, "other");
+	}
+	assert_int_equal(mst_store_gba_sweep(s, 4102444800 + 3599, 100, &swept), 0);
+	assert_int_equal(flushed(s, IMPI), was);
+	assert_int_equal(mst_store_gba_sweep(s, 4102444800 + 3700, 100, &swept), 0);
+	assert_int_equal(swept, 2);
+	assert_int_equal(flushed(s, IMPI), 0);
 }
 
 /* Two BSFs on one store: an answer that reaches both is taken by one. */
@@ -423,7 +453,7 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
 	const struct CMUnitTest t[] = { T(challenges), T(challenges_wait_where_they_went), T(a_rand_is_good_once), T(sessions), T(the_newest_session), T(names_and_guesses), T(what_ends_goes_in_pieces),
-					T(one_subscriber_in_any_spelling), T(flushing), T(two_at_one_store), T(nothing_half) };
+					T(one_subscriber_in_any_spelling), T(flushing), T(flushes_are_counted), T(two_at_one_store), T(nothing_half) };
 
 	contract_prefix = argc > 1 ? argv[1] : "sqlite:";
 	return cmocka_run_group_tests(t, NULL, NULL);

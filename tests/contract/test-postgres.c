@@ -283,7 +283,7 @@ static void by_other_hands(void **state)
 /* Of a suspension from before 0019 nobody wrote down who had ordered it: it is the installation's. */
 static void suspended_before_0019(void **state)
 {
-	static const char back[] = "SET search_path = %s; ALTER TABLE node DROP COLUMN suspended_by; ALTER TABLE subscription DROP COLUMN suspended_by;"
+	static const char back[] = "SET search_path = %s; ALTER TABLE node DROP COLUMN suspended_by; ALTER TABLE subscription DROP COLUMN suspended_by; DROP TABLE gba_flush;"
 				   " DELETE FROM schema_version WHERE number >= 19; RESET search_path";
 	struct fix *f = *state;
 	struct mst_subscription sub = make_sub(1);

@@ -115,7 +115,7 @@ int admin_gba_flush(struct admin *q)
 		mst_diag_set(&d, 0, "impi", "expected one IMPI, or \"all\": true and no IMPI", NULL);
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	}
-	r = mst_store_gba_flush(q->env->store, all ? NULL : impi, &n);
+	r = mst_store_gba_flush(q->env->store, all ? NULL : impi, q->env->now, &n);
 	snprintf(why, sizeof(why), "%.150s: %lld sessions", all ? "all subscribers" : impi, (long long)n);
 	if (!r)
 		r = admin_event(q, "gba.flushed", 0, why);

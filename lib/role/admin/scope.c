@@ -131,6 +131,22 @@ static int owns_now(struct admin *q, const struct mst_event *e, bool *ret_own)
 	return r ? r < 0 ? r : 0 : admin_owns_since(q, row.node, row.issued, ret_own);
 }
 
+/*
+ * What is said of a node that is a provider's to know: what MEF and MAF did, and what was done by hand. Briefing node, BSF, Zn and HSS speak of
+ * rules, of briefings and of SIMs, which are the owner's and the operator's, by their names and numbers; and so do some of an operator's acts.
+ */
+static bool for_providers(const struct mst_event *e)
+{
+	static const char *const roles[] = { "mef", "maf", "admin" }, *const not_theirs[] = { "sim.", "node.place" };
+	bool good = false;
+
+	for (size_t i = 0; i < MST_COUNT(roles); i++)
+		good = good || !strcmp(e->role, roles[i]);
+	for (size_t i = 0; i < MST_COUNT(not_theirs); i++)
+		good = good && strncmp(e->what, not_theirs[i], strlen(not_theirs[i])) != 0;
+	return good;
+}
+
 int admin_owns_event(struct admin *q, const struct mst_event *e, bool *ret_own)
 {
 	struct mst_node_past past;
@@ -142,8 +158,7 @@ int admin_owns_event(struct admin *q, const struct mst_event *e, bool *ret_own)
 	if (*ret_own)
 		return 0;
 	if (e->node) {
-		/* SIMs are the operator's, so their numbers are told to nobody else */
-		if (!strncmp(e->role, "bbn", 3) || !strcmp(e->role, "hss") || !strncmp(e->what, "sim.", 4) || name_of_other(q, e->who))
+		if (!for_providers(e) || name_of_other(q, e->who))
 			return 0;
 		r = mst_store_past_find(q->env->store, e->node, e->seq, &past);
 		if (r < 0)

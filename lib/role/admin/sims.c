@@ -288,7 +288,7 @@ static int end_gba(struct admin *q, const struct mst_sim *s)
 {
 	int64_t n;
 
-	return mst_store_gba_flush(q->env->store, s->impi, &n);
+	return mst_store_gba_flush(q->env->store, s->impi, q->env->now, &n);
 }
 
 int admin_end_gba(struct admin *q, int64_t node)

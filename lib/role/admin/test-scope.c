@@ -625,6 +625,45 @@ static void moved(void **state)
 	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move", "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE1\"}", 4105);
 }
 
+static void tell(struct fix *f, const char *role, const char *what, const char *who, const char *why)
+{
+	struct mst_event e = { .when = NOW, .node = f->node_a };
+
+	snprintf(e.role, sizeof(e.role), "%s", role);
+	snprintf(e.what, sizeof(e.what), "%s", what);
+	snprintf(e.who, sizeof(e.who), "%s", who);
+	snprintf(e.why, sizeof(e.why), "%s", why);
+	assert_int_equal(mst_store_event_append(f->s, &e), 0);
+}
+
+/* Of its own nodes a provider's people are told what MEF, MAF and operators did; SIMs, owner's rules and places are not theirs. */
+static void of_its_own_nodes(void **state)
+{
+	static const char *const roles[] = { "bbn", "hss", "bsf", "zn", "ocsp", "server" };
+	struct fix *f = *state;
+	char what[40];
+
+	assert_int_equal(mst_store_begin(f->s), 0);
+	for (size_t i = 0; i < MST_COUNT(roles); i++) {
+		snprintf(what, sizeof(what), "%s.secret", roles[i]);
+		tell(f, roles[i], what, "001010000000001@ims.example", "rule of-the-owner");
+	}
+	tell(f, "bsf", "bsf.bootstrapped", "001010000000001@ims.example", "I1U8@bsf.example; rule of-the-owner, briefing 17");
+	tell(f, "admin", "sim.bound", "uid 0", "001010000000001");
+	tell(f, "admin", "node.placed", "uid 0", "site of-the-owner");
+	tell(f, "admin", "node.place-cleared", "uid 0", "site of-the-owner");
+	tell(f, "admin", "node.told-a", "uid 0", "");
+	tell(f, "mef", "mef.told-a", "urn:a:1", "");
+	tell(f, "maf", "maf.told-a", "urn:a:1", "");
+	assert_int_equal(mst_store_commit(f->s), 0);
+	must(f, MST_OP_RETRIEVE, A "/events?node=urn%3Aa%3A1", "", 2000);
+	assert_true(told("node.told-a") && told("mef.told-a") && told("maf.told-a"));
+	if (told("001010000000001") || told("of-the-owner") || told(".secret"))
+		fail_msg("the operator's is told: %s", room);
+	must(f, MST_OP_RETRIEVE, "/v1/events?node=urn%3Aa%3A1", "", 2000);
+	assert_true(told("bsf.bootstrapped") && told("sim.bound") && told("node.placed"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -639,6 +678,7 @@ int main(void)
 		cmocka_unit_test(suspended_by_the_installation),
 		cmocka_unit_test(suspended_by_its_provider),
 		cmocka_unit_test(no_oracle),
+		cmocka_unit_test(of_its_own_nodes),
 		cmocka_unit_test(moved),
 		cmocka_unit_test(a_suspended_subscription),
 	};

@@ -209,7 +209,7 @@ static void put_session(const char *first, const char *second)
 		 "{\"uss\":{\"gsId\":7,\"gsType\":0,\"ueIds\":[{\"ueId\":\"urn:a\"}]%s}},"
 		 "{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"urn:a\"}]%s}}]}}", first, second);
 	assert_int_equal(mst_store_begin(s), 0);
-	assert_int_equal(mst_store_gba_flush(s, g.session.impi, &(int64_t){ 0 }), 0);
+	assert_int_equal(mst_store_gba_flush(s, g.session.impi, NOW, &(int64_t){ 0 }), 0);
 	assert_int_equal(mst_store_gba_session_insert(s, &g), 0);
 	assert_int_equal(mst_store_commit(s), 0);
 }

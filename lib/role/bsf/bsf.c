@@ -96,6 +96,13 @@ static int who_is_it(struct mst_role_env *env, const struct bsf_call *q, struct 
 	return 0;
 }
 
+/* The SIM by the name that its HSS has given a vector for. */
+static int load_about(struct mst_role_env *env, const struct mst_gba_run *run, struct bsf_records *r)
+{
+	r->hard = mst_wrapped_octets(&run->av) >= BSF_RES_HARD + 32;           /* behind it CK and IK */
+	return found(mst_role_sim(env, MST_SIM_BY_IMPI, run->run.impi, &r->sim, &r->whose), &r->has_sim);
+}
+
 static int load_run(struct mst_role_env *env, const struct bsf_call *q, struct bsf_records *r)
 {
 	struct mst_arena a = mst_arena_of(r->room, sizeof(r->room));
@@ -107,6 +114,9 @@ static int load_run(struct mst_role_env *env, const struct bsf_call *q, struct b
 		return 0;
 	e = found(mst_store_gba_run_get(env->store, nonce, &r->run), &r->has_run);
 	if (e || !r->has_run)
+		return e;
+	e = load_about(env, &r->run, r);
+	if (e)
 		return e;
 	/* it was read when the HSS gave it */
 	if (mst_guss_read_json(mst_view_str(r->run.guss), &a, &r->guss, NULL))
@@ -131,9 +141,12 @@ int bsf_load(struct mst_role_env *env, const struct bsf_call *q, struct bsf_reco
 	e = bsf_held(env, q, r, &r->held);
 	if (!e)
 		e = found(mst_store_gba_lock_get(env->store, r->impi, q->origin, &r->lock), &r->has_lock);
+	if (!e)
+		e = mst_store_gba_flushed(env->store, r->impi, &r->flushed);
 	if (e || (r->has_run && r->run.run.state == GBA_RUN_OPEN && env->now < r->run.run.until))
 		return e;
-	return found(mst_store_gba_run_waiting(env->store, r->impi, env->now, &r->open), &r->has_open);
+	e = found(mst_store_gba_run_waiting(env->store, r->impi, env->now, &r->open), &r->has_open);
+	return e || !r->has_open ? e : load_about(env, &r->open, r);
 }
 
 /* --- verdict → answer --- */
@@ -232,7 +245,7 @@ static void put_fetch(const struct mst_role_env *env, const struct work *k, stru
 {
 	const struct mst_gba_server *s = &env->conf->gba.hss;
 
-	*f = (struct mst_fetch){ .kind = MST_FETCH_ZH, .binding = s->binding, .resync = k->verdict.resync };
+	*f = (struct mst_fetch){ .kind = MST_FETCH_ZH, .binding = s->binding, .resync = k->verdict.resync, .mark = k->records.flushed };
 	MST_STR_SET(f->uri, s->uri);
 	MST_STR_SET(f->server_name, s->fqdn);
 	MST_STR_SET(f->connect_to, s->connect_to);
@@ -254,7 +267,7 @@ static int take_vector(struct mst_role_env *env, const struct mst_fetch_result *
 	char btid[MST_ID_MAX];
 	int e;
 
-	*z = (struct bsf_vector){ .end = f->end, .retry_after = f->retry_after, .guss = f->text };
+	*z = (struct bsf_vector){ .end = f->end, .retry_after = f->retry_after, .guss = f->text, .asked = f->mark };
 	z->lost = f->end == MST_FETCH_MALFORMED || (f->end != MST_FETCH_OK && f->xres_n);
 	MST_STR_SET(z->detail, f->detail);
 	/* one came meanwhile, which is used: this one is not kept */

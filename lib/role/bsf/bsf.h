@@ -10,8 +10,9 @@
  *
  * Anybody may ask, by an IMPI that is no secret, and each vector costs the HSS. So a subscriber has one challenge at a time: it is
  * given to everybody who asks until the card has answered it (RES that is right, or an AUTS that the HSS finds genuine), and
- * nothing else uses it up. Only the subscriber itself brings about the next vector, or the time that one was kept for. It is one subscriber,
- * however the realm of its IMPI is written (mst_id_impi); the HSS is asked, and keys are derived, with what was said.
+ * nothing else uses it up. Only the subscriber itself brings about the next vector, or the time that one was kept for. Of a SIM of this
+ * installation it is worth nothing while the HSS would not serve it. It is one subscriber, however the realm of its IMPI is written
+ * (mst_id_impi); the HSS is asked, and keys are derived, with what was said.
  */
 #ifndef MST_ROLE_BSF_BSF_H
 #define MST_ROLE_BSF_BSF_H
@@ -20,6 +21,11 @@
 #include "role/common/common.h"
 #include "role/rules/rules.h"
 
+/*
+ * Octets of RES that nobody finds by trying: a thousand guesses a second for as long as a challenge waits at most, two days, are right once in
+ * 10^11 times. TS 33.102 6.3.7 lets RES have 4 as well; there it is the lock-out that keeps guesses few.
+ */
+#define BSF_RES_HARD 8
 #define BSF_CNONCE_MAX 128              /* of a UE: our answer says it again */
 #define BSF_BRIEFINGS_OF_ONE 16         /* briefings kept of one subscriber */
 #define BSF_CONFIGURATION 8192
@@ -33,13 +39,17 @@ struct bsf_call {
 };
 
 struct bsf_records {
-	bool has_run, has_session, has_lock, has_open;
+	bool has_run, has_session, has_lock, has_open, has_sim;
+	bool hard;                      /* RES of the run, or of the open one, is BSF_RES_HARD octets long at least */
 	mst_time held;                  /* what this very question brought could not be used: until then the HSS is not asked again */
 	struct mst_gba_run run;         /* of the nonce */
 	struct mst_gba_session session; /* of the run, when it was granted */
 	char impi[MST_ID_MAX];          /* the run's, the TMPI's, or what it says itself; "": a TMPI that nobody knows */
 	struct mst_gba_lock lock;       /* for this origin */
+	int64_t flushed;                /* by which an operator's end of all that stood of it is told (mst_store_gba_flushed) */
 	struct mst_gba_run open;        /* the challenge of this subscriber that waits for its answer, whoever asked for it */
+	struct mst_sim sim;             /* of who was given the run, or the open one, when this installation's HSS has it; and */
+	struct mst_who whose;           /* whose node it is in */
 	struct mst_guss guss;           /* of the run; views into `room` */
 	uint8_t room[MST_SBI_ARENA];
 };
@@ -57,6 +67,7 @@ struct bsf_vector {
 	bool in_card;
 	struct mst_view guss;           /* JSON, as it came */
 	uint8_t opaque[GBA_OPAQUE];
+	int64_t asked;                  /* `flushed` when it was asked for */
 };
 
 /* What the node is told with the B-TID; brief.c. */

@@ -5,6 +5,7 @@
 #include "role/bsf/bsf.h"
 
 #define HSS_RETRY 10               /* when it says nothing itself */
+#define NOT_FOR_IT "not for this identity"
 
 static void refuse(struct bsf_verdict *v, int status, const char *what, const char *say, const char *why)
 {
@@ -32,9 +33,31 @@ static bool locked(const struct bsf_records *r, mst_time now, struct bsf_verdict
 	return true;
 }
 
-/* The challenge that waits for this subscriber already. */
-static void challenge_again(const struct bsf_records *r, bool stale, struct bsf_verdict *v)
+/*
+ * The lock is of an address, which may be many people's: who guesses there must not keep the subscriber out. So where RES cannot be guessed its
+ * challenge is told and its answer is judged all the same; what costs the HSS (a new vector, AUTS) waits.
+ */
+static bool kept_out(const struct bsf_records *r, mst_time now, struct bsf_verdict *v)
 {
+	return !r->hard && locked(r, now, v);
+}
+
+/* A challenge may be hours old: what the HSS here says of its subscriber now, and in its words. */
+static bool served(const struct bsf_records *r, mst_time now, struct bsf_verdict *v)
+{
+	char why[200];
+
+	if (!r->has_sim || mst_decide_sim(&r->sim, &r->whose, now, why))
+		return true;
+	refuse(v, 403, "refused", NOT_FOR_IT, why);
+	return false;
+}
+
+/* The challenge that waits for this subscriber already. */
+static void challenge_again(const struct bsf_records *r, bool stale, mst_time now, struct bsf_verdict *v)
+{
+	if (!served(r, now, v) || kept_out(r, now, v))
+		return;
 	v->next = BSF_ANSWER;
 	v->status = 401;
 	v->challenge = true;
@@ -48,12 +71,12 @@ static void fetch(const struct bsf_records *r, bool resync, bool stale, mst_time
 		refuse(v, 403, "refused", "unknown here: say your IMPI", "a TMPI that is not known, or no longer");
 		return;
 	}
-	if (locked(r, now, v))
-		return;
 	if (r->has_open) {
-		challenge_again(r, stale, v);
+		challenge_again(r, stale, now, v);
 		return;
 	}
+	if (locked(r, now, v))
+		return;
 	if (r->held > now) {
 		refuse(v, 503, "refused", "try again later", "what the HSS gave a moment ago could not be used, and it is not asked for more at once");
 		v->retry = (int)(r->held - now);
@@ -81,7 +104,7 @@ static int64_t lifetime_of(const struct bsf_records *r, const struct mst_role_co
 
 static void prove(const struct bsf_records *r, const struct mst_role_conf *conf, bool repeat, mst_time now, struct bsf_verdict *v)
 {
-	if (!repeat && locked(r, now, v))
+	if ((!repeat && kept_out(r, now, v)) || !served(r, now, v))
 		return;
 	if (repeat)
 		v->session = r->session;
@@ -187,6 +210,9 @@ static void count_wrong(const struct bsf_call *q, const struct bsf_records *r, c
 
 static void wrong_answer(const struct bsf_call *q, const struct bsf_records *r, const struct mst_role_conf *conf, mst_time now, struct bsf_verdict *v)
 {
+	/* those beyond count no more, and bring no event of their own */
+	if (locked(r, now, v))
+		return;
 	refuse(v, 403, "wrong-answer", "the answer is wrong", "RES is not the one that the vector wants");
 	v->wrong = true;
 	count_wrong(q, r, conf, now, v);
@@ -245,7 +271,7 @@ static bool unusable(const struct bsf_call *q, const struct bsf_vector *f, struc
 	if (f->end == MST_FETCH_UNKNOWN)
 		refuse(v, 403, "refused", "unknown here", "the HSS does not know it");
 	else if (f->end == MST_FETCH_REFUSED)
-		refuse(v, 403, "refused", q->ask.kind == GBA_ASK_RESYNC ? "AUTS is not this card's" : "not for this identity",
+		refuse(v, 403, "refused", q->ask.kind == GBA_ASK_RESYNC ? "AUTS is not this card's" : NOT_FOR_IT,
 		       f->detail[0] ? f->detail : "the HSS refuses");
 	else {
 		/* it is down, or talks nonsense: not the UE's fault, and nothing is kept */
@@ -269,8 +295,7 @@ int bsf_decide_fetched(const struct bsf_call *q, const struct bsf_records *r, co
 		return 0;
 	}
 	if (r->has_open && of_the_hss(f->end)) {
-		if (!locked(r, now, v))
-			challenge_again(r, q->ask.kind != GBA_ASK_FIRST, v);
+		challenge_again(r, q->ask.kind != GBA_ASK_FIRST, now, v);
 		return 0;
 	}
 	if (unusable(q, f, v)) {
@@ -281,6 +306,12 @@ int bsf_decide_fetched(const struct bsf_call *q, const struct bsf_records *r, co
 	}
 	if (locked(r, now, v))
 		return 0;
+	/* its settings may be those of a SIM that is gone, or name a node that it is not in any more */
+	if (f->asked != r->flushed) {
+		refuse(v, 503, "refused", "try again later", "an operator ended what stood of this subscriber while the HSS was asked");
+		v->retry = 1;
+		return 0;
+	}
 	e = gba_run_open(&cfg, f->rnd, f->autn, r->impi, &q->ask, f->opaque, now, &v->run.run);
 	if (e < 0)
 		return e;
