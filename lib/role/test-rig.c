@@ -464,6 +464,23 @@ int rig_fetched(struct rig *r, const char *identity, const struct mst_fetch_resu
 	return rig_fetched_at(r, MST_ROLE_MAF, identity, got, a);
 }
 
+struct mst_event rig_failed(struct rig *r, enum mst_role role, const char *identity)
+{
+	struct mst_role_env env = rig_env(r, role);
+	struct mst_event e;
+	char what[40];
+
+	rig_peer_psk(r, identity);
+	assert_int_equal(mst_store_begin(r->store), 0);
+	assert_int_equal(in_group(r, ops_of(role)->handshake_failed(&env, &r->x.peer, MST_TLS_PSK_REFUSED, "the detail")), 0);
+	assert_true(rig_last_event(r, &e));
+	snprintf(what, sizeof(what), "%s.handshake-failed", mst_role_name[role]);
+	assert_string_equal(e.what, what);
+	assert_non_null(strstr(e.why, "the detail"));
+	assert_non_null(strstr(e.why, "what to do: "));
+	return e;
+}
+
 /* --- looking --- */
 
 static int put_cred(void *arg, const struct mst_credential *c)

@@ -54,6 +54,8 @@ int rig_lookup(struct rig *r, const char *identity, struct mst_psk_answer *a);
 int rig_lookup_at(struct rig *r, enum mst_role role, const char *identity, struct mst_psk_answer *a);
 int rig_fetched_at(struct rig *r, enum mst_role role, const char *identity, const struct mst_fetch_result *got, struct mst_psk_answer *a);
 int rig_fetched(struct rig *r, const char *identity, const struct mst_fetch_result *got, struct mst_psk_answer *a);
+/* The listener says that a handshake with that identity has failed for its key; what the operator reads then. */
+struct mst_event rig_failed(struct rig *r, enum mst_role role, const char *identity);
 void rig_id(uint8_t fill, const char *fqdn, char out[MST_ID_MAX]);
 
 /* One of the owner's rules, at this place. */

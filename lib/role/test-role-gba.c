@@ -180,7 +180,7 @@ static void enrolled_at_once(void **state)
 	assert_int_equal(rig_do(&r, MST_ROLE_MAF, MST_OP_CREATE, "/MAFBase", "/CSE0001", MST_TY_MAF_CLIENT_REG, 0x22, REG), 2001);
 	assert_string_equal(rig_member(&r, "assignedSymmKeyID", id, sizeof(id)), BTID_2);
 	assert_int_equal(rig_lookup(&r, BTID, &a), MST_PSK_UNKNOWN);
-	assert_non_null(strstr(last_why("maf.psk-refused"), "revoked"));
+	assert_non_null(strstr(rig_failed(&r, MST_ROLE_MAF, BTID).why, "revoked"));
 	rig_peer_psk(&r, BTID);
 	assert_int_equal(rig_do(&r, MST_ROLE_MAF, MST_OP_RETRIEVE, reg, "/CSE0001", 0, 0, NULL), MST_RSC_NO_PRIVILEGE);
 }
@@ -222,7 +222,7 @@ static void it_ends(void **state)
 	assert_int_equal(rig_lookup(&r, BTID, &a), 0);
 	r.now = RIG_NOW + RIG_DAY;
 	assert_int_equal(rig_lookup(&r, BTID, &a), MST_PSK_UNKNOWN);
-	assert_non_null(strstr(last_why("maf.psk-refused"), "bootstrap anew"));
+	assert_non_null(strstr(rig_failed(&r, MST_ROLE_MAF, BTID).why, "bootstrap anew"));
 	rig_peer_psk(&r, BTID);
 	assert_int_equal(rig_do(&r, MST_ROLE_MAF, MST_OP_CREATE, "/MAFBase", "/CSE0001", MST_TY_MAF_CLIENT_REG, 0x21, REG), MST_RSC_NO_PRIVILEGE);
 }

@@ -14,67 +14,11 @@
 /* A decision that only refuses, and whose event nobody has room for: undone, and it stands. */
 #define UNTOLD 1
 
-/* What is said to one role does not hide what is said to another: of OCSP everybody asks as nobody, and often. */
-bool engine_may_tell(struct engine *e, enum mst_role role, enum engine_untold what)
-{
-	mst_ms now = mst_now_ms();
-	double *left = &e->may[role].tokens;
-
-	*left = e->may[role].at ? *left + (double)(now - e->may[role].at) / 1000 * REFUSALS_A_SECOND : REFUSALS_BURST;
-	e->may[role].at = now;
-	if (*left > REFUSALS_BURST)
-		*left = REFUSALS_BURST;
-	if (*left < 1) {
-		e->untold[what][role]++;
-		return false;
-	}
-	*left -= 1;
-	return true;
-}
-
 /* Asked again when its group is decided again: the room that it had is still its own. */
 static bool may_tell(struct engine *e, struct work *w, enum mst_role role, enum engine_untold what)
 {
 	w->told = w->told || engine_may_tell(e, role, what);
 	return w->told;
-}
-
-static const struct untold_words { const char *what, *why; } untold_words[UNTOLD__COUNT] = {
-	[UNTOLD_PSK] = { "psk-refused", "more handshakes with keys that are not known" },
-	[UNTOLD_STRANGERS] = { "strangers", "more requests of peers that have shown nothing" },
-	[UNTOLD_OTHERS] = { "refused", "more requests for others that were refused" },
-};
-
-static bool tell_untold(struct engine *e, enum mst_role role, unsigned *n, const struct untold_words *words)
-{
-	struct mst_event v = { .when = (mst_time)time(NULL), .who = "engine" };
-
-	snprintf(v.role, sizeof(v.role), "%s", mst_role_name[role]);
-	snprintf(v.what, sizeof(v.what), "%s.%s", mst_role_name[role], words->what);
-	snprintf(v.why, sizeof(v.why), "%u %s; not told one by one", *n, words->why);
-	if (mst_store_begin(e->store))
-		return false;
-	if (mst_store_event_append(e->store, &v) || mst_store_commit(e->store))
-		mst_store_rollback(e->store);
-	else
-		*n = 0;
-	return true;
-}
-
-void engine_tell_untold(struct engine *e)
-{
-	mst_ms now = mst_now_ms();
-
-	if (e->untold_at && now - e->untold_at < REFUSALS_TOLD_MS)
-		return;
-	for (int k = 0; k < UNTOLD__COUNT; k++)
-		for (int i = 0; i < MST_ROLE__COUNT; i++) {
-			if (!e->untold[k][i])
-				continue;
-			e->untold_at = now;
-			if (!tell_untold(e, (enum mst_role)i, &e->untold[k][i], &untold_words[k]))
-				return;
-		}
 }
 
 static struct mst_role_env env_of(struct engine *e, enum mst_role role)
@@ -215,7 +159,8 @@ static int decide_psk(struct engine *e, struct work *w)
 	w->whose = a.whose;
 	if (r == MST_PSK_FETCH && keep_fetch(w, role->role, &a.fetch))
 		return MST_FAULT_MEMORY;
-	return r == MST_PSK_UNKNOWN && !may_tell(e, w, role->role, UNTOLD_PSK) ? UNTOLD : 0;
+	/* of who is refused there is nothing to undo or to tell: his handshake fails (lesson 21) */
+	return 0;
 }
 
 /* A suspended exchange goes on. Nobody to answer: nothing to decide. */
@@ -273,7 +218,29 @@ static int decide_fetched(struct engine *e, struct work *w)
 	w->release = a.release;
 	w->whose = a.whose;
 	w->unknown_there = f.end == MST_FETCH_UNKNOWN;
-	return r && !may_tell(e, w, role->role, UNTOLD_PSK) ? UNTOLD : 0;
+	if (!r || w->told)
+		return 0;
+	/* a handshake that is refused is counted when it has failed, one that ends without a verdict here */
+	w->told = r == MST_PSK_UNKNOWN ? engine_room_to_tell(e, role->role) : engine_may_tell(e, role->role, UNTOLD_PSK);
+	return w->told ? 0 : UNTOLD;
+}
+
+bool engine_counts_only(struct engine *e, unsigned client, struct mst_view payload)
+{
+	struct work w = { .client = client };
+	const struct mst_role_ops *role;
+	struct mst_handshake_failed h;
+
+	if (client >= ENGINE_CLIENTS || !mst_get_handshake_failed(payload, &h) || !(role = role_of(e, &w, h.role)))
+		return false;
+	if (h.why != MST_TLS_PSK_REFUSED)
+		return false;
+	if (!engine_may_tell(e, role->role, UNTOLD_PSK))
+		return true;
+	if (engine_has_room(e, client))
+		return false;
+	e->untold[UNTOLD_PSK][role->role]++;
+	return true;
 }
 
 static int decide_handshake(struct engine *e, struct work *w)

@@ -155,8 +155,12 @@ void engine_reply(struct engine *e, struct mst_link *l, enum mst_frame_type type
 void engine_psk_busy(struct engine *e, unsigned client, uint32_t gen, uint64_t id);
 /* It is unknown, or is to look so. */
 void engine_psk_unknown(struct engine *e, unsigned client, uint32_t gen, uint64_t id);
-/* May this refused handshake have an event of its own? If not it is counted. */
+/* engine-untold.c: is there room for one more event that others bring about? It is taken. */
+bool engine_room_to_tell(struct engine *e, enum mst_role role);
+/* The same; if not it is counted. */
 bool engine_may_tell(struct engine *e, enum mst_role role, enum engine_untold what);
+/* A handshake that failed, as a listener tells it: true when it failed for its key and has no event of its own; then it is counted, and that is all. */
+bool engine_counts_only(struct engine *e, unsigned client, struct mst_view payload);
 /* An event for those that were counted. */
 void engine_tell_untold(struct engine *e);
 /* Retention of the audit log, each tick: a piece of its beginning when that is due (engine-audit.c). */

@@ -246,7 +246,6 @@ void engine_fetch_start(struct engine *e, const struct work *w, const struct mst
 	uint64_t origin = engine_origin(q->address);
 
 	if (engine_known_unknown(e, q)) {
-		e->untold[UNTOLD_PSK][q->role]++;
 		engine_psk_unknown(e, w->client, w->gen, w->id);
 		return;
 	}
@@ -387,7 +386,8 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 			engine_reply(e, l, MST_FRAME_BUSY, f->id, MST_VIEW_NONE);
 		break;
 	case MST_FRAME_HANDSHAKE_FAILED:
-		(void)enqueue(e, WORK_HANDSHAKE, i, 0, f->payload);
+		if (!engine_counts_only(e, i, f->payload))
+			(void)enqueue(e, WORK_HANDSHAKE, i, 0, f->payload);
 		break;
 	case MST_FRAME_REFUSED:
 		(void)enqueue(e, WORK_REFUSED, i, 0, f->payload);

@@ -312,8 +312,10 @@ struct mst_role_ops {
 	 * transaction. May set wants_fetch again, MST_FETCHES_AN_EXCHANGE in all. NULL: the role never asks. Not called when
 	 * whoever asked is gone. */
 	int (*resumed)(struct mst_role_env *env, const struct mst_exchange *x, const struct mst_fetch_result *r, struct mst_answer *a);
+	/* What refuses writes nothing, and takes as long as what gives (lesson 21): handshake_failed() finds out again why. */
 	int (*psk_lookup)(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a);
-	/* The connector has answered a MST_PSK_FETCH: 0 (release filled), MST_PSK_UNKNOWN or MST_PSK_BUSY. */
+	/* The connector has answered a MST_PSK_FETCH: 0 (release filled), MST_PSK_UNKNOWN or MST_PSK_BUSY; the latter two with the operator's event, for
+	 * what that server said is not kept. */
 	int (*fetched)(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_fetch_result *r, struct mst_psk_answer *a);
 	/* A handshake failed at a listener of this role: write the operator's event. */
 	int (*handshake_failed)(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail);

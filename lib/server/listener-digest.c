@@ -163,6 +163,16 @@ static struct gba_digest terms(const struct digest *g, struct mst_writer *passwo
 				    .password = mst_written(password) };
 }
 
+/* As a handshake with that identity that has failed: the engine finds out why there was no key. */
+static void tell_unknown(const struct digest *g, const struct mst_peer *peer)
+{
+	struct mst_peer p = *peer;
+
+	p.how = MST_AUTH_PSK;
+	memcpy(p.psk_identity, g->identity, sizeof(p.psk_identity));
+	listener_handshake_failed(g->endpoint, &p, MST_TLS_PSK_REFUSED, "HTTP Digest");
+}
+
 bool listener_digest_key(struct listener *l, struct slot *s, const struct mst_key *k)
 {
 	struct digest *g = s->digest;
@@ -170,26 +180,26 @@ bool listener_digest_key(struct listener *l, struct slot *s, const struct mst_ke
 	char text[2 * MST_KEY_MAX], nonce[NONCE_HEX + 1] = "";
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
 	struct gba_digest t;
-	int r = GBA_MISMATCH;
+	int r;
 
 	if (!g || !g->waiting)
 		return false;
 	g->waiting = false;
-	if (k) {
-		g->key = *k;
-		t = terms(g, &w);
-		t.method = g->msg->method;
-		t.body = g->msg->body;
-		r = gba_digest_check(l->u.crypto, &t, g->a.response);
-		mst_wipe(text, sizeof(text));
-	}
-	if (!r) {
+	/* unknown and wrong look alike, and take as long (lesson 21): nobody's key is looked at, and is never right */
+	g->key = k ? *k : (struct mst_key){ .n = MST_KEY_LEN };
+	t = terms(g, &w);
+	t.method = g->msg->method;
+	t.body = g->msg->body;
+	r = gba_digest_check(l->u.crypto, &t, g->a.response);
+	mst_wipe(text, sizeof(text));
+	if (k && !r) {
 		listener_request(g->endpoint, s->line, g->msg, s);
 		return true;
 	}
-	/* unknown and wrong look alike; of the unknown the engine has told (lesson 21) */
 	if (k)
 		listener_tell_refused(l, s->role, mst_conn_peer(c), "", 401, "the B-TID is known, and the Digest is not made with its key");
+	else
+		tell_unknown(g, mst_conn_peer(c));
 	if (nonce_of(l, c, nonce)) {
 		struct endpoint *e = g->endpoint;
 

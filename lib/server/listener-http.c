@@ -556,7 +556,8 @@ void listener_handshake_failed(void *owner, const struct mst_peer *peer, enum ms
 	mst_log(&l->u.log, MST_LOG_INFO, "handshake failed", "peer", peer->address, "why",
 		mst_tls_end_text(why), "detail", detail, "sni", peer->sni, "identity", peer->psk_identity,
 		"remedy", mst_tls_end_remedy(why), NULL);
-	if (!may_tell(l))
+	/* those for their key the engine counts, which bounds their events */
+	if (!l->engine || (why != MST_TLS_PSK_REFUSED && !may_tell(l)))
 		return;
 	snprintf(h.detail, sizeof(h.detail), "%s", detail ? detail : "");
 	mst_put_handshake_failed(&w, &h);

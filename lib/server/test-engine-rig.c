@@ -110,10 +110,7 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 
 static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a)
 {
-	int r = event_of(env, "psk");
-
-	if (r)
-		return r;
+	t.fail_store = env->store;
 	if (!strncmp(q->identity, "fetch", 5)) {
 		snprintf(a->fetch.path, sizeof(a->fetch.path), "/fetchCredentials/%s/21", q->identity);
 		snprintf(a->fetch.server_name, sizeof(a->fetch.server_name), "%c", q->identity[5]);
@@ -133,7 +130,14 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 	if (event_of(env, mst_fetch_end_name[f->end]))
 		return MST_FAULT_STORE;
 	a->release.wanted = true;
-	return f->end == MST_FETCH_OK ? 0 : MST_PSK_UNKNOWN;
+	return f->end == MST_FETCH_OK ? 0 : f->end == MST_FETCH_LIST_STALE ? MST_PSK_BUSY : MST_PSK_UNKNOWN;
+}
+
+static int handshake_failed(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail)
+{
+	(void)p;
+	(void)detail;
+	return event_of(env, why == MST_TLS_PSK_REFUSED ? "psk" : "handshake");
 }
 
 /* A node and a subscription, whenever there is anything. */
@@ -145,7 +149,7 @@ static int clocked(struct mst_role_env *env, struct mst_clocked *c)
 
 static const struct mst_role_ops role = { .role = MST_ROLE_MEF, .primitives = true, .network = true,
 	.strangers_count = true, .for_strangers = true, .psk = true, .handle = handle,
-	.psk_lookup = psk_lookup, .fetched = fetched, .resumed = resumed, .clock = clocked };
+	.psk_lookup = psk_lookup, .handshake_failed = handshake_failed, .fetched = fetched, .resumed = resumed, .clock = clocked };
 
 /* An operator's command that does what no transaction undoes. */
 static int command(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a)
@@ -400,6 +404,16 @@ void ask_psk_with(uint64_t id, const char *identity, uint16_t suite)
 	snprintf(q.address, sizeof(q.address), "%s", t.address);
 	mst_put_psk_ask(&w, &q);
 	assert_int_equal(mst_link_send(t.listener, MST_FRAME_PSK_ASK, id, mst_written(&w)), 0);
+}
+
+void tell_failed(enum mst_tls_end why)
+{
+	uint8_t b[2048];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	struct mst_handshake_failed h = { .role = MST_ROLE_MEF, .why = why, .peer.how = MST_AUTH_PSK };
+
+	mst_put_handshake_failed(&w, &h);
+	assert_int_equal(mst_link_send(t.listener, MST_FRAME_HANDSHAKE_FAILED, 0, mst_written(&w)), 0);
 }
 
 struct counted { const char *what; unsigned n; };

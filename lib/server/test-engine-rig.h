@@ -40,6 +40,7 @@ void ask(uint64_t id, const char *path, enum mst_role r);
 void ask_local(uint64_t id, const char *path);
 void ask_psk(uint64_t id, const char *identity);
 void ask_psk_with(uint64_t id, const char *identity, uint16_t suite);
+void tell_failed(enum mst_tls_end why);   /* as the listener does of a handshake */
 unsigned events(const char *what);       /* whose `what` begins so */
 
 #endif

@@ -340,6 +340,7 @@ static int find_more(void *arg, const struct mst_event *e)
 static void guesses_are_counted(void **state)
 {
 	struct mst_event_filter f = { .after = 0 };
+	struct engine *e = (struct engine *)(void *)t.engine;
 	unsigned more = 0, told;
 
 	(void)state;
@@ -349,6 +350,13 @@ static void guesses_are_counted(void **state)
 			turn();
 	}
 	assert_int_equal(t.psk_unknown, 1000);
+	assert_int_equal(events(""), 0);                /* a refusal waits for no disk, and has nothing undone: so it takes as long as a key */
+	assert_int_equal(e->marked_left, 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		tell_failed(MST_TLS_PSK_REFUSED);
+		if (i % 100 == 99)
+			turn();
+	}
 	told = events("psk");
 	assert_true(told >= 90 && told < 200);
 	t.engine->ops->tick(t.engine);
@@ -358,8 +366,53 @@ static void guesses_are_counted(void **state)
 	assert_int_equal(events("mef.psk-refused"), 1);
 	ask(1, "/good", MST_ROLE_MEF);                  /* what is no guess is not touched */
 	turn();
+	tell_failed(MST_TLS_EXPIRED);
+	turn();
 	assert_int_equal(t.rsc[1], MST_RSC_OK);
 	assert_int_equal(events("/good"), 1);
+	assert_int_equal(events("handshake"), 1);
+	/* one that finds no room in the queue is counted as well */
+	assert_int_equal(e->untold[UNTOLD_PSK][MST_ROLE_MEF], 0);
+	e->may[MST_ROLE_MEF].tokens = 1000;
+	for (unsigned i = 0; i < 400; i++)
+		ask(i, "/good", MST_ROLE_MEF);
+	for (unsigned i = 0; i < 50; i++)
+		tell_failed(MST_TLS_PSK_REFUSED);
+	told = events("psk");
+	turn();
+	assert_true(e->untold[UNTOLD_PSK][MST_ROLE_MEF] > 0);
+	assert_int_equal(events("psk") - told + e->untold[UNTOLD_PSK][MST_ROLE_MEF], 50);
+}
+
+/*
+ * A handshake that another server's word refused is one, though it is told twice: what that server said, and that the handshake failed. One that ends
+ * without a verdict never fails for its key, so it is counted where its event is left out.
+ */
+static void refused_elsewhere_counts_once(void **state)
+{
+	struct engine *e = (struct engine *)(void *)t.engine;
+
+	(void)state;
+	e->may[MST_ROLE_MEF].at = mst_now_ms();
+	e->may[MST_ROLE_MEF].tokens = -1000;            /* no room for any event */
+	ask_psk(1, "fetch-a");
+	turn();
+	send_fetched(MST_FETCH_REFUSED);
+	turn();
+	assert_int_equal(t.psk_unknown, 1);
+	assert_int_equal(events("refused"), 0);
+	assert_int_equal(e->untold[UNTOLD_PSK][MST_ROLE_MEF], 0);
+	tell_failed(MST_TLS_PSK_REFUSED);
+	turn();
+	assert_int_equal(events("psk"), 0);
+	assert_int_equal(e->untold[UNTOLD_PSK][MST_ROLE_MEF], 1);
+	ask_psk(2, "fetch-b");
+	turn();
+	send_fetched(MST_FETCH_LIST_STALE);
+	turn();
+	assert_int_equal(t.busy, 1);
+	assert_int_equal(events("list-stale"), 0);
+	assert_int_equal(e->untold[UNTOLD_PSK][MST_ROLE_MEF], 2);
 }
 
 /* What strangers do at one role, and be it that they ask for status as they may, does not hide who guesses at another. */
@@ -373,6 +426,7 @@ static void each_role_is_told_of(void **state)
 		n += engine_may_tell(e, MST_ROLE_OCSP, UNTOLD_STRANGERS);
 	assert_in_range(n, 100, 110);
 	ask_psk(1, "stranger");
+	tell_failed(MST_TLS_PSK_REFUSED);
 	turn();
 	assert_int_equal(events("psk"), 1);
 }
@@ -598,7 +652,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 		T(one_commit), T(failing_decision), T(failing_store), T(key_after_commit), T(queue_is_bounded), T(foreign_role),
 		T(refusals_for_others_are_bounded), T(psk), T(fetch_collapses), T(decided_again),
-		T(unknown_for_a_moment), T(fetches_are_shared_out), T(an_address_asks_its_share), T(the_queue_is_shared), T(guesses_are_counted), T(each_role_is_told_of),
+		T(unknown_for_a_moment), T(fetches_are_shared_out), T(an_address_asks_its_share), T(the_queue_is_shared), T(guesses_are_counted),
+		T(refused_elsewhere_counts_once), T(each_role_is_told_of),
 		T(audit_log_is_shortened), T(what_is_sealed_is_not_given_up), T(store_is_busy), T(connector_goes), T(a_subscription_is_cut), T(the_clock_cuts), T(what_does_not_go),
 		T(drains),
 	};

@@ -1,4 +1,7 @@
 /* What a listener puts into an answer at the last moment: the secrets that the keeper sealed for it, each in its place. */
+#include <event2/event.h>
+#include <stdlib.h>
+
 #include "tests/support/cm.h"
 
 #include "keeper/channel.h"
@@ -77,9 +80,68 @@ static void not_whole(void **state)
 	assert_true(content(&a, "{AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=}"));
 }
 
+/* --- what is told of handshakes --- */
+
+static unsigned heard;
+
+static void on_frame(void *owner, struct mst_link *link, const struct mst_frame *f, int fd)
+{
+	(void)owner;
+	(void)link;
+	(void)fd;
+	heard += f->type == MST_FRAME_HANDSHAKE_FAILED;
+}
+
+static void on_down(void *owner, struct mst_link *link, const char *why)
+{
+	(void)owner;
+	(void)link;
+	fail_msg("%s", why);
+}
+
+/* Each one that failed for its key goes to the engine, which counts them and bounds their events; others are bounded here. */
+static void keys_are_counted_elsewhere(void **state)
+{
+	static const struct mst_link_ops ops = { on_frame, on_down };
+	static const struct mst_role_ops role = { .role = MST_ROLE_MAF };
+	struct event_base *base = event_base_new();
+	struct mst_link_config a = { .base = base, .self = MST_PROC_LISTENER, .peer = MST_PROC_ENGINE, .frame_max = MST_FRAME_MAX, .queue_max = 64 * MST_FRAME_MAX },
+			       b = a;
+	struct endpoint e = { .l = &l, .role = &role };
+	struct mst_peer peer = { .how = MST_AUTH_PSK };
+	struct mst_link *engine;
+
+	(void)state;
+	event_base_priority_init(base, 3);
+	b.self = MST_PROC_ENGINE;
+	b.peer = MST_PROC_LISTENER;
+	assert_int_equal(mst_link_memory(&a, &b, &l.engine, &engine), 0);
+	mst_link_owner(l.engine, &ops, NULL);
+	mst_link_owner(engine, &ops, NULL);
+	mst_link_phase(l.engine, MST_PHASE_RUNNING);
+	mst_link_phase(engine, MST_PHASE_RUNNING);
+	l.out = malloc(MST_FRAME_MAX);
+	assert_non_null(l.out);
+	for (unsigned i = 0; i < 1000; i++)
+		listener_handshake_failed(&e, &peer, MST_TLS_PSK_REFUSED, "");
+	for (int i = 0; i < 100; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(heard, 1000);
+	heard = 0;
+	for (unsigned i = 0; i < 1000; i++)
+		listener_handshake_failed(&e, &peer, MST_TLS_EXPIRED, "");
+	for (int i = 0; i < 100; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_in_range(heard, 1, 999);
+	free(l.out);
+	mst_link_free(l.engine);
+	mst_link_free(engine);
+	event_base_free(base);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test_setup(secrets_in_their_places, up), cmocka_unit_test_setup(not_whole, up) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test_setup(secrets_in_their_places, up), cmocka_unit_test_setup(not_whole, up), cmocka_unit_test_setup(keys_are_counted_elsewhere, up) };
 
 	return cmocka_run_group_tests_name("listener", tests, NULL, NULL);
 }

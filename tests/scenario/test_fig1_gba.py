@@ -438,7 +438,7 @@ def test_a_key_that_has_ended_with_its_session(inst):
     node, begin = inst.fleeting, mark(inst)
     old = node.key()
     until("its key has ended at the MAF", lambda: not node.works(), RUN_SECONDS, inst.log_text)
-    assert any(old in e["why"] + e["who"] for e in told(inst, begin, what="maf.psk-refused")), told(inst, begin)
+    until("the operator is told", lambda: told(inst, begin, old, what="maf.handshake-failed"), context=lambda: told(inst, begin))
     assert not told(inst, begin, node.impi, what="zn.key-given")
     node.live_for(0)
     assert node.run_once().returncode == 0
@@ -450,7 +450,7 @@ def test_a_key_that_has_ended(inst):
     node, begin = inst.brief, mark(inst)
     old = node.key()
     until("its key has ended at the MAF", lambda: not node.works(), RUN_SECONDS, inst.log_text)
-    assert any("bootstrap anew" in e["why"] for e in told(inst, begin, what="maf.psk-refused")), told(inst, begin)
+    until("the operator is told why", lambda: told(inst, begin, "bootstrap anew", what="maf.handshake-failed"), context=lambda: told(inst, begin))
     assert node.run_once().returncode == 1, "without a contract there is no other"
     inst.muster("subscription", "extend", "short", "--until", "+90d")
     assert not node.works(), "what has ended stays ended"

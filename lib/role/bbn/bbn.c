@@ -47,9 +47,14 @@ static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, str
 	return mst_role_secret_lookup(env, MST_ROLE_BBN, q, a);
 }
 
+static int hint(struct mst_role_env *env, const struct mst_peer *p, struct mst_psk_hint *ret)
+{
+	return mst_role_secret_hint(env, MST_ROLE_BBN, p->psk_identity, ret);
+}
+
 static int handshake_failed(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail)
 {
-	return mst_role_handshake_failed(env, MST_ROLE_BBN, p, why, detail);
+	return mst_role_handshake_failed(env, MST_ROLE_BBN, p, why, detail, hint);
 }
 
 static int refused(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why)

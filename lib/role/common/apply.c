@@ -1,6 +1,5 @@
 /* Verdict → store and audit log, inside the engine's transaction. */
 #include "role/common/common.h"
-#include "role/common/naf.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -263,63 +262,6 @@ int mst_role_apply(const struct mst_role_twin *t, struct mst_role_env *env, cons
 		r = mst_role_event(env, t->role, "activated", w, v->active.key_id, x->attempt, v->rsc,
 		                   v->revoke[0] ? "first use; the key before it is revoked" : "first use", NULL);
 	return r;
-}
-
-/* Lesson 21: the operator learns which of the two it was, and why; the peer never does. */
-static int psk_hint(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, const char **ret)
-{
-	struct mst_release unused;
-	struct mst_credential c;
-	struct mst_whose whose;
-	char id[MST_ID_MAX];
-	struct mst_naf naf;
-	int r;
-
-	if (mst_naf_of(env->conf, p->psk_identity, p->suite, &naf, ret) == MST_NAF_BTID) {
-		r = mst_store_cred_get(env->store, role, naf.btid, &c);
-		if (r >= 0)
-			*ret = r ? "B-TID unknown" : "B-TID known, key wrong: is it that of our name and of the Ua identifier of the negotiated suite?";
-		return r < 0 ? r : 0;
-	}
-	*ret = "";
-	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(p->psk_identity), id))
-		return 0;
-	r = role == MST_ROLE_MAF ? mst_store_cred_get(env->store, role, id, &c) :
-	    mst_role_secret_standing(env, role, p->psk_identity, &unused, &whose, ret);
-	if (r < 0)
-		return r;
-	if (!r)
-		*ret = "identity known, key wrong";
-	else if (role == MST_ROLE_MAF)
-		*ret = "identity unknown";
-	return 0;
-}
-
-int mst_role_handshake_failed(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p,
-                              enum mst_tls_end why, const char *detail)
-{
-	const char *who = p->how == MST_AUTH_PSK || p->psk_identity[0] ? p->psk_identity :
-	                  p->cert.n_san ? p->cert.san[0].value : p->cert.subject;
-	char text[256], remedy[128];
-	const char *hint = "";
-	size_t at;
-	int n;
-
-	if (why == MST_TLS_PSK_REFUSED) {
-		int r = psk_hint(env, role, p, &hint);
-
-		if (r)
-			return r;
-	}
-	n = snprintf(text, sizeof(text), "%s%s%s%s%s from %s", mst_tls_end_text(why), hint[0] ? "; " : "", hint, detail && detail[0] ? ": " : "",
-	             detail ? detail : "", p->address);
-	for (size_t i = 0; i < p->cert.n_san && n > 0 && (size_t)n < sizeof(text); i++)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%s", i ? ", " : "; names ", p->cert.san[i].value);
-	/* lesson 20: what to do stands where the operator looks; a peer's long names may not push it out */
-	snprintf(remedy, sizeof(remedy), "; what to do: %s", mst_tls_end_remedy(why));
-	at = n > 0 && (size_t)n + strlen(remedy) < sizeof(text) ? (size_t)n : sizeof(text) - 1 - strlen(remedy);
-	snprintf(text + at, sizeof(text) - at, "%s", remedy);
-	return mst_role_event(env, role, "handshake-failed", NULL, who[0] ? who : p->address, "", 0, text, NULL);
 }
 
 int mst_role_refused(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, const char *attempt, int status,

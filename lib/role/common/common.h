@@ -288,18 +288,37 @@ MST_MUST_CHECK int mst_role_encode(const struct mst_role_twin *t, const struct m
 /* What a node needs to work (4.3.2): who it is, its registrar and MAF, `ca` (DER; may be empty) to trust in, the time. */
 void mst_role_put_cfg(const struct mst_msg *m, enum mst_profile names, const struct mst_who *who, struct mst_view ca, mst_time now,
                       struct mst_writer *w);
+
+/* --- handshake.c: pre-shared keys, and who gets none --- */
+
+/*
+ * Behind the row of a key that is looked up the store is asked for three more: the node, its names, its subscription; and the keeper for the key. What of
+ * that nobody had to be asked for, because of whom the key is of or because it is of nobody, is asked for all the same: so each look-up takes as long as any
+ * other. (A client that was entered as a node later than its key was given is found by its name first, which takes longer.)
+ */
+#define MST_ROLE_ASKS 3u
+/* `left`: so many questions of the store; `refused`: the key is not given, so the keeper is asked for nobody's. 0 or a fault. */
+MST_MUST_CHECK int mst_role_as_long(struct mst_role_env *env, unsigned left, bool refused);
+/* What is left. `cred` NULL: there was no row; else `owner` is from mst_role_client(). */
+unsigned mst_role_left(const struct mst_credential *cred, const struct mst_who *owner);
+
+/* For the operator, once a handshake has failed: why no key was given for it, and whose it would have been; or that one was. */
+struct mst_psk_hint { char why[200]; struct mst_who owner; };
+typedef int mst_psk_hint_fn(struct mst_role_env *env, const struct mst_peer *p, struct mst_psk_hint *ret);      /* 0 or a fault; *ret is all zero before */
+/* `hint` NULL: the role takes no keys. */
+MST_MUST_CHECK int mst_role_handshake_failed(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p,
+                                             enum mst_tls_end why, const char *detail, mst_psk_hint_fn *hint);
+
 /* --- secret.c: a maker's secret, for the roles that take one --- */
 /* KpmID and Kpm (spec 2.2): a node was born with one, so it is one row, whoever asks for it. */
 #define MST_ROLE_SECRETS MST_ROLE_BBN
 /* PURE: may the secret of this node go to the handshake that names it? `why` says to the operator why not. */
 bool mst_decide_secret(const struct mst_credential *cred, const struct mst_who *owner, mst_time now, struct mst_release *ret,
                        const char **ret_why);
-/* 0, MST_PSK_UNKNOWN with the reason, or a fault. */
-MST_MUST_CHECK int mst_role_secret_standing(struct mst_role_env *env, enum mst_role role, const char *identity,
-                                            struct mst_release *ret, struct mst_whose *ret_whose, const char **ret_why);
-/* A role's psk_lookup. */
+/* A role's psk_lookup; and its hint. */
 MST_MUST_CHECK int mst_role_secret_lookup(struct mst_role_env *env, enum mst_role role, const struct mst_psk_ask *q,
                                           struct mst_psk_answer *a);
+MST_MUST_CHECK int mst_role_secret_hint(struct mst_role_env *env, enum mst_role role, const char *identity, struct mst_psk_hint *ret);
 
 /* A role's clock: its keys that end (clock.c). */
 MST_MUST_CHECK int mst_role_clock(struct mst_role_env *env, enum mst_role role, struct mst_clocked *c);
@@ -311,8 +330,6 @@ bool mst_decide_clock_node(struct mst_node *n, const struct mst_credential *k, m
 /* One line for the operator. */
 MST_MUST_CHECK int mst_role_event(struct mst_role_env *env, enum mst_role role, const char *what, const struct mst_who *w,
                                   const char *who, const char *attempt, int rsc, const char *why, uint64_t *ret_seq);
-MST_MUST_CHECK int mst_role_handshake_failed(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p,
-                                             enum mst_tls_end why, const char *detail);
 MST_MUST_CHECK int mst_role_refused(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, const char *attempt,
                                     int status, const char *why);
 

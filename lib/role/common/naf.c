@@ -21,30 +21,81 @@ int mst_naf_refused(struct mst_role_env *env, enum mst_role role, const struct m
 	return refusal(env, role, q, NULL, why);
 }
 
-int mst_naf_lookup(struct mst_role_env *env, enum mst_role role, const struct mst_naf *n, const struct mst_psk_ask *q,
-		   struct mst_psk_answer *a)
+/* What a handshake with that B-TID may have; `left` of the questions. 0 or a fault. */
+static int stand(struct mst_role_env *env, enum mst_role role, const struct mst_naf *n, struct mst_naf_lookup *ret, struct mst_who *ret_owner,
+		 bool *ret_known, unsigned *ret_left)
+{
+	struct mst_credential cred;
+	int r = mst_store_cred_get(env->store, role, n->btid, &cred);
+
+	if (r < 0)
+		return r;
+	*ret_known = r == 0;
+	memset(ret_owner, 0, sizeof(*ret_owner));
+	r = *ret_known ? mst_role_client(env, cred.client_id, cred.node, ret_owner) : 0;
+	if (r)
+		return r;
+	mst_naf_decide_lookup(n, *ret_known ? &cred : NULL, ret_owner, purpose_of(role), env->conf, env->now, ret);
+	*ret_left = mst_role_left(*ret_known ? &cred : NULL, ret_owner);
+	return 0;
+}
+
+int mst_naf_lookup(struct mst_role_env *env, enum mst_role role, const struct mst_naf *n, struct mst_psk_answer *a)
 {
 	static _Thread_local struct mst_naf_lookup found;
 	static _Thread_local struct mst_who owner;
-	struct mst_credential cred;
-	int known = mst_store_cred_get(env->store, role, n->btid, &cred), r;
+	unsigned left;
+	bool known;
+	int r = stand(env, role, n, &found, &owner, &known, &left);
 
 	memset(a, 0, sizeof(*a));
-	memset(&owner, 0, sizeof(owner));
-	if (known < 0)
-		return known;
-	if (known == 0) {
-		r = mst_role_client(env, cred.client_id, cred.node, &owner);
-		if (r)
-			return r;
+	if (!r && found.outcome != MST_PSK_FETCH)
+		r = mst_role_as_long(env, left, found.outcome != 0);
+	if (!r && found.outcome != MST_PSK_UNKNOWN) {
+		a->release = found.release;
+		a->fetch = found.fetch;
+		r = mst_role_whose(&owner, &a->whose);
 	}
-	mst_naf_decide_lookup(n, known == 0 ? &cred : NULL, &owner, purpose_of(role), env->conf, env->now, &found);
-	if (found.outcome == MST_PSK_UNKNOWN)
-		return refusal(env, role, q, &owner, found.why);
-	a->release = found.release;
-	a->fetch = found.fetch;
-	r = mst_role_whose(&owner, &a->whose);
 	return r ? r : found.outcome;
+}
+
+int mst_naf_nobody(struct mst_role_env *env, enum mst_role role, struct mst_psk_answer *a)
+{
+	struct mst_credential none;
+	int r = mst_store_cred_get(env->store, role, "", &none);
+
+	memset(a, 0, sizeof(*a));
+	if (r >= 0)
+		r = mst_role_as_long(env, MST_ROLE_ASKS, true);
+	return r ? r : MST_PSK_UNKNOWN;
+}
+
+int mst_naf_hint(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_psk_hint *ret, bool *ret_one)
+{
+	static _Thread_local struct mst_naf_lookup found;
+	enum mst_naf_identity is;
+	struct mst_naf n;
+	const char *why;
+	unsigned left;
+	bool known;
+	int r;
+
+	is = mst_naf_of(env->conf, p->psk_identity, p->suite, &n, &why);
+	*ret_one = is != MST_NAF_NOT;
+	if (is == MST_NAF_REFUSED)
+		MST_STR_SET(ret->why, why);
+	if (is != MST_NAF_BTID)
+		return 0;
+	r = stand(env, role, &n, &found, &ret->owner, &known, &left);
+	if (r)
+		return r;
+	if (found.outcome != MST_PSK_UNKNOWN) {
+		/* it proved nothing: that is no reason to put it down to the node */
+		memset(&ret->owner, 0, sizeof(ret->owner));
+		found.why = known ? "B-TID known, key wrong: is it that of our name and of the Ua identifier of the negotiated suite?" : "B-TID unknown";
+	}
+	MST_STR_SET(ret->why, found.why);
+	return 0;
 }
 
 /* --- the BSF has answered --- */

@@ -48,9 +48,13 @@ void mst_naf_release(const struct mst_credential *cred, struct mst_release *ret)
 
 /* --- naf.c --- */
 
-/* 0, MST_PSK_FETCH, MST_PSK_UNKNOWN (its event is written), or a fault. */
-MST_MUST_CHECK int mst_naf_lookup(struct mst_role_env *env, enum mst_role role, const struct mst_naf *n, const struct mst_psk_ask *q,
-				  struct mst_psk_answer *a);
+/* 0, MST_PSK_FETCH, MST_PSK_UNKNOWN (mst_naf_hint says why), or a fault. */
+MST_MUST_CHECK int mst_naf_lookup(struct mst_role_env *env, enum mst_role role, const struct mst_naf *n, struct mst_psk_answer *a);
+/* MST_NAF_REFUSED: MST_PSK_UNKNOWN, after as long. */
+MST_MUST_CHECK int mst_naf_nobody(struct mst_role_env *env, enum mst_role role, struct mst_psk_answer *a);
+/* *ret_one: it is for a NAF (not MST_NAF_NOT). */
+MST_MUST_CHECK int mst_naf_hint(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_psk_hint *ret, bool *ret_one);
+/* MST_PSK_UNKNOWN with its event psk-refused: for what a fetch came to. */
 MST_MUST_CHECK int mst_naf_refused(struct mst_role_env *env, enum mst_role role, const struct mst_psk_ask *q, const char *why);
 /* The BSF has answered. */
 MST_MUST_CHECK int mst_naf_fetched(struct mst_role_env *env, enum mst_role role, const struct mst_naf *n, const struct mst_psk_ask *q,

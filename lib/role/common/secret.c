@@ -1,9 +1,4 @@
-/*
- * Handshakes with a maker's secret, for every role that takes them. The peer may not learn whether an identity is unknown
- * or its key wrong (lesson 21), neither from the answer nor from its time. So a lookup writes nothing, who is
- * unknown causes the same questions to store and keeper as who is known, and the operator's event is made when the
- * handshake has failed: mst_role_handshake_failed().
- */
+/* Handshakes with a maker's secret, for every role that takes them; handshake.c says what a look-up may not tell. */
 #include "role/common/common.h"
 
 #include <string.h>
@@ -18,40 +13,20 @@ static int find(struct mst_role_env *env, const char *identity, struct mst_crede
 	return mst_store_cred_get(env->store, MST_ROLE_SECRETS, id, cred);
 }
 
-static int skip(void *arg, const struct mst_identity *row)
-{
-	(void)arg;
-	(void)row;
-	return 0;
-}
-
-/* What a known node's records would have taken, and its key at the keeper. */
-static int as_long(struct mst_role_env *env)
-{
-	static _Thread_local struct mst_node node;
-	static _Thread_local struct mst_subscription sub;
-	struct mst_wrapped nobodys;
-	int r = mst_store_node_get(env->store, 0, &node);
-
-	if (r >= 0)
-		r = mst_store_identity_list(env->store, 0, skip, NULL);
-	if (r >= 0)
-		r = mst_store_sub_get(env->store, "", &sub);
-	return r < 0 ? r : env->keeper->ops->create(env->keeper, MST_PURPOSE_KPM, "nobody", &nobodys);
-}
-
-int mst_role_secret_standing(struct mst_role_env *env, enum mst_role role, const char *identity, struct mst_release *ret,
-                             struct mst_whose *ret_whose, const char **ret_why)
+/* 0, MST_PSK_UNKNOWN with the reason, or a fault. */
+static int standing(struct mst_role_env *env, enum mst_role role, const char *identity, struct mst_release *ret, struct mst_whose *ret_whose,
+		    const char **ret_why, bool *ret_known)
 {
 	static _Thread_local struct mst_who owner;
 	struct mst_peer p = { .how = MST_AUTH_PSK };
 	struct mst_credential cred;
-	int known = find(env, identity, &cred), r;
+	int none = find(env, identity, &cred), r;
 
-	if (known < 0)
-		return known;
+	if (none < 0)
+		return none;
+	*ret_known = !none;
 	memset(&owner, 0, sizeof(owner));
-	if (!known) {
+	if (!none) {
 		MST_STR_SET(p.psk_identity, identity);
 		r = mst_role_identify(env, role, &p, &owner);
 		if (r)
@@ -60,20 +35,43 @@ int mst_role_secret_standing(struct mst_role_env *env, enum mst_role role, const
 	r = mst_role_whose(&owner, ret_whose);
 	if (r)
 		return r;
-	return mst_decide_secret(known ? NULL : &cred, &owner, env->now, ret, ret_why) ? 0 : MST_PSK_UNKNOWN;
+	return mst_decide_secret(none ? NULL : &cred, &owner, env->now, ret, ret_why) ? 0 : MST_PSK_UNKNOWN;
 }
 
 int mst_role_secret_lookup(struct mst_role_env *env, enum mst_role role, const struct mst_psk_ask *q, struct mst_psk_answer *a)
 {
+	struct mst_credential again;
 	const char *why;
+	bool known;
 	int r;
 
 	memset(a, 0, sizeof(*a));
-	r = mst_role_secret_standing(env, role, q->identity, &a->release, &a->whose, &why);
+	r = standing(env, role, q->identity, &a->release, &a->whose, &why, &known);
 	if (r == MST_PSK_UNKNOWN) {
-		int e = as_long(env);
+		/* of who is known the row was read once more, to identify him */
+		int e = known ? 0 : find(env, "", &again);
 
-		return e < 0 ? e : r;
+		if (e >= 0)
+			e = mst_role_as_long(env, MST_ROLE_ASKS, true);
+		return e ? e : r;
 	}
 	return r;
+}
+
+int mst_role_secret_hint(struct mst_role_env *env, enum mst_role role, const char *identity, struct mst_psk_hint *ret)
+{
+	struct mst_release unused;
+	struct mst_whose whose;
+	char id[MST_ID_MAX];
+	const char *why = "";
+	bool known;
+	int r;
+
+	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(identity), id))
+		return 0;
+	r = standing(env, role, identity, &unused, &whose, &why, &known);
+	if (r < 0)
+		return r;
+	MST_STR_SET(ret->why, r ? why : "identity known, key wrong");
+	return 0;
 }

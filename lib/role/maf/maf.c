@@ -23,11 +23,6 @@ static int clock_look(struct mst_role_env *env, struct mst_clocked *c)
 	return mst_role_clock(env, MST_ROLE_MAF, c);
 }
 
-static int handshake_failed(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail)
-{
-	return mst_role_handshake_failed(env, MST_ROLE_MAF, p, why, detail);
-}
-
 static int refused(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why)
 {
 	return mst_role_refused(env, MST_ROLE_MAF, p, attempt, status, why);
@@ -55,39 +50,75 @@ static int released(struct mst_role_env *env, const struct mst_who *owner, const
 	return r ? r : mst_role_event(env, MST_ROLE_MAF, what, owner, a->release.key_id, "", 0, why, &a->release.authorisation.event);
 }
 
+/* What a handshake with that identity may have. 0 or a fault. */
+struct standing { struct mst_maf_lookup found; struct mst_credential cred; struct mst_who owner; bool known; };
+
+static int stand(struct mst_role_env *env, const char *identity, struct standing *s)
+{
+	char id[MST_ID_MAX];
+	int r;
+
+	memset(s, 0, sizeof(*s));
+	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(identity), id))
+		MST_STR_SET(id, "");
+	r = mst_store_cred_get(env->store, MST_ROLE_MAF, id, &s->cred);
+	if (r < 0)
+		return r;
+	s->known = r == 0;
+	r = s->known ? mst_role_client(env, s->cred.client_id, s->cred.node, &s->owner) : 0;
+	if (!r)
+		mst_maf_decide_lookup(id, s->known ? &s->cred : NULL, &s->owner, env->conf, env->now, &s->found);
+	return r;
+}
+
 static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a)
 {
-	struct mst_maf_lookup found;
-	struct mst_credential cred;
-	struct mst_who owner = { 0 };
-	char id[MST_ID_MAX];
+	static _Thread_local struct standing s;
 	struct mst_naf naf;
 	const char *why;
-	int r, known;
+	int r;
 
 	memset(a, 0, sizeof(*a));
 	switch (mst_naf_of(env->conf, q->identity, q->suite, &naf, &why)) {
-	case MST_NAF_BTID: return mst_naf_lookup(env, MST_ROLE_MAF, &naf, q, a);
-	case MST_NAF_REFUSED: return mst_naf_refused(env, MST_ROLE_MAF, q, why);
+	case MST_NAF_BTID: return mst_naf_lookup(env, MST_ROLE_MAF, &naf, a);
+	case MST_NAF_REFUSED: return mst_naf_nobody(env, MST_ROLE_MAF, a);
 	case MST_NAF_NOT: break;
 	}
-	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(q->identity), id))
-		return unknown(env, q, NULL, "the identity is no key identifier");
-	known = mst_store_cred_get(env->store, MST_ROLE_MAF, id, &cred);
-	if (known < 0)
-		return known;
-	if (known == 0) {
-		r = mst_role_client(env, cred.client_id, cred.node, &owner);
-		if (r)
-			return r;
+	r = stand(env, q->identity, &s);
+	if (!r && s.found.outcome != MST_PSK_FETCH)
+		r = mst_role_as_long(env, mst_role_left(s.known ? &s.cred : NULL, &s.owner), s.found.outcome != 0);
+	if (!r && s.found.outcome != MST_PSK_UNKNOWN) {
+		a->release = s.found.release;
+		a->fetch = s.found.fetch;
+		r = mst_role_whose(&s.owner, &a->whose);
 	}
-	mst_maf_decide_lookup(id, known == 0 ? &cred : NULL, &owner, env->conf, env->now, &found);
-	a->release = found.release;
-	a->fetch = found.fetch;
-	if (found.outcome == MST_PSK_UNKNOWN)
-		return unknown(env, q, &owner, found.why);
-	r = mst_role_whose(&owner, &a->whose);
-	return r ? r : found.outcome;
+	return r ? r : s.found.outcome;
+}
+
+static int hint(struct mst_role_env *env, const struct mst_peer *p, struct mst_psk_hint *ret)
+{
+	static _Thread_local struct standing s;
+	bool one = false;
+	int r = mst_naf_hint(env, MST_ROLE_MAF, p, ret, &one);
+
+	if (r || one)
+		return r;
+	r = stand(env, p->psk_identity, &s);
+	if (r)
+		return r;
+	if (s.found.outcome == MST_PSK_UNKNOWN) {
+		MST_STR_SET(ret->why, s.found.why);
+		ret->owner = s.owner;
+	} else {
+		/* whoever proved nothing is not put down to the node */
+		MST_STR_SET(ret->why, s.found.outcome ? "identity unknown" : "identity known, key wrong");
+	}
+	return 0;
+}
+
+static int handshake_failed(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail)
+{
+	return mst_role_handshake_failed(env, MST_ROLE_MAF, p, why, detail, hint);
 }
 
 /* Too many keys that were fetched and never came to a KmID: the two newest stay. */

@@ -25,8 +25,8 @@ static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, str
 	const char *why;
 
 	switch (mst_naf_of(env->conf, q->identity, q->suite, &naf, &why)) {
-	case MST_NAF_BTID: return mst_naf_lookup(env, MST_ROLE_MEF, &naf, q, a);
-	case MST_NAF_REFUSED: return mst_naf_refused(env, MST_ROLE_MEF, q, why);
+	case MST_NAF_BTID: return mst_naf_lookup(env, MST_ROLE_MEF, &naf, a);
+	case MST_NAF_REFUSED: return mst_naf_nobody(env, MST_ROLE_MEF, a);
 	case MST_NAF_NOT: break;
 	}
 	return mst_role_secret_lookup(env, MST_ROLE_MEF, q, a);
@@ -48,9 +48,17 @@ static int clock_look(struct mst_role_env *env, struct mst_clocked *c)
 	return mst_role_clock(env, MST_ROLE_MEF, c);
 }
 
+static int hint(struct mst_role_env *env, const struct mst_peer *p, struct mst_psk_hint *ret)
+{
+	bool one = false;
+	int r = mst_naf_hint(env, MST_ROLE_MEF, p, ret, &one);
+
+	return r || one ? r : mst_role_secret_hint(env, MST_ROLE_MEF, p->psk_identity, ret);
+}
+
 static int handshake_failed(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail)
 {
-	return mst_role_handshake_failed(env, MST_ROLE_MEF, p, why, detail);
+	return mst_role_handshake_failed(env, MST_ROLE_MEF, p, why, detail, hint);
 }
 
 static int refused(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why)

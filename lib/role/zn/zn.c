@@ -157,7 +157,7 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 
 static int handshake_failed(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail)
 {
-	return mst_role_handshake_failed(env, MST_ROLE_ZN, p, why, detail);
+	return mst_role_handshake_failed(env, MST_ROLE_ZN, p, why, detail, NULL);
 }
 
 static int refused(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why)
