@@ -113,6 +113,28 @@ static void a_sim_of_this_installation(void **state)
 	assert_int_equal(zn("maf.sp.example", ask), 403);
 }
 
+/* Who bootstraps says the realm as it likes; that makes no other subscriber of it, and no suspension less. */
+static void a_realm_in_capitals_is_that_sims(void **state)
+{
+	static const char ask[] = ASK(BTID, "maf.sp.example", "");
+	struct mst_gba_session row;
+
+	(void)state;
+	a_home("x");
+	keep_home(true);
+	bootstrap(GUSS("", ",\"nafGroup\":\"m2m\""), 0);
+	assert_int_equal(mst_store_begin(g.store), 0);
+	assert_int_equal(mst_store_gba_session_get(g.store, BTID, &row), 0);
+	assert_int_equal(mst_store_gba_session_delete(g.store, BTID), 0);
+	MST_STR_SET(row.session.impi, "001010000000001@IMS.mnc001.mcc001.3gppnetwork.org");
+	assert_int_equal(mst_store_gba_session_insert(g.store, &row), 0);
+	assert_int_equal(mst_store_commit(g.store), 0);
+	assert_int_equal(zn("maf.sp.example", ask), 200);
+	home.sim.state = MST_SIM_SUSPENDED;
+	keep_home(false);
+	assert_int_equal(zn("maf.sp.example", ask), 403);
+}
+
 /* A move while an answer of the HSS is under way leaves settings that name the node as it was called: nobody is told them. */
 static void a_node_that_is_called_something_else_now(void **state)
 {
@@ -206,7 +228,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, bsf_up, bsf_down)
 	const struct CMUnitTest t[] = {
 		T(more_keys_than_the_keeper_lets_go), T(which_naf_has_a_key_for_whom), T(who_hears_the_private_identity),
-		T(a_sim_of_this_installation), T(keys_of_triggers_are_for_whom_they_were_given_to),
+		T(a_sim_of_this_installation), T(a_realm_in_capitals_is_that_sims), T(keys_of_triggers_are_for_whom_they_were_given_to),
 		T(which_of_the_two_keys_the_settings_let_go), T(a_node_that_is_called_something_else_now),
 	};
 

@@ -221,7 +221,6 @@ int main(int argc, char **argv)
 
 	/* keys pass through buffers of both: what is given back is wiped (crypto/heap.h) */
 	(void)mst_heap_openssl();
-	mst_heap_watch();
 	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
 	mst_json_begin(mst_heap_free);
 	if (r)
@@ -231,6 +230,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	json_object_seed(0);                    /* of its hash tables; the source is out of reach behind the sandbox */
+	if (o.what == CHILD || o.what == RUN)
+		mst_heap_watch();
 	if (o.what == CHILD)
 		return mst_unit_main(kinds[o.kind], o.role, o.name, o.sockets, o.metrics_socket, roles, s.crypto);
 	if (o.what != RUN)
