@@ -373,13 +373,16 @@ void mst_id_enrolee(const char *id, char out[MST_ID_MAX])
 
 void mst_id_impi(const char *id, char out[MST_ID_MAX])
 {
-	char key[MST_ID_MAX] = "", *at;
+	struct mst_view v = mst_view_str(id);
+	char key[MST_ID_MAX] = "";
+	size_t at = 0;
 
-	if (!mst_view_to_str(mst_view_str(id), key, sizeof(key)))
+	if (!mst_view_to_str(v, key, sizeof(key)))
 		key[0] = '\0';
-	at = strrchr(key, '@');
-	if (at)
-		mst_ascii_lower(at);
+	for (size_t i = 0; key[i]; i++)
+		at = key[i] == '@' ? i : at;
+	if (key[at] == '@')
+		mst_ascii_lower(key + at);
 	memcpy(out, key, sizeof(key));
 }
 
