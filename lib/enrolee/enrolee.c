@@ -85,6 +85,13 @@ static bool put_identity(struct enrolee *e)
 	return true;
 }
 
+static enum enrolee_state nobody(struct enrolee *e)
+{
+	return failed(e, e->gba ? PROV_UNSUPPORTED : PROV_MALFORMED,
+		      e->gba ? "neither the BSF nor a setting (gba.cse_id, node_id) says who this node is to the MAF"
+			     : "the MEF told us no identity to use with the MAF");
+}
+
 static enum enrolee_state begin_maf(struct enrolee *e, enum mmaf_job job, mst_ms now)
 {
 	const struct mst_root_cred *c = &e->cred;
@@ -112,9 +119,7 @@ static enum enrolee_state begin_maf(struct enrolee *e, enum mmaf_job job, mst_ms
 		return failed(e, PROV_UNSUPPORTED, "the B-TID with its prefix is longer than a TLS identity may be: send it bare");
 	mc.base = e->maf.path[0] ? e->maf.path : MAF_BASE;
 	if (!enrolee_maf_from(c, from))
-		return failed(e, e->gba ? PROV_UNSUPPORTED : PROV_MALFORMED,
-			      e->gba ? "neither the BSF nor a setting (gba.cse_id, node_id) says who this node is to the MAF"
-				     : "the MEF told us no identity to use with the MAF");
+		return nobody(e);
 	if (!mmaf_init(&e->machine.maf, &mc, &d))
 		return failed(e, PROV_MALFORMED, d.text);
 	want_session(e, now);
@@ -171,6 +176,7 @@ static enum enrolee_state gba_done(struct enrolee *e, const struct input *in)
 {
 	const struct gba_context *x = in->context;
 	struct mst_diag d = { 0 };
+	char from[MST_ID_MAX];
 	struct mst_key key;
 	enum enrolee_state next;
 	int r;
@@ -190,6 +196,9 @@ static enum enrolee_state gba_done(struct enrolee *e, const struct input *in)
 		mst_put_str(&w, d.text);
 		return ENROLEE_FAILED;
 	}
+	/* a slot that is of no use is not written: nothing is to stand in the way of the next answer, which may say it (lesson 3) */
+	if (!e->via_mef && !enrolee_for_cse(e) && !enrolee_maf_from(&e->cred, from))
+		return nobody(e);
 	if (x->in_card)
 		return ENROLEE_KEYING;
 	r = enrolee_derive_naf(e, x, &key);

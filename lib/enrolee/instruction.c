@@ -180,7 +180,10 @@ bool enrolee_take_instruction(struct enrolee *e, const struct mst_instruction *i
 
 bool enrolee_usable(const struct mst_root_cred *p, mst_time utc)
 {
-	return p->key.n == MST_KEY_LEN && p->key_id[0] && p->not_after > utc;
+	char from[MST_ID_MAX];
+
+	/* one for a MAF that names no node leads nowhere */
+	return p->key.n == MST_KEY_LEN && p->key_id[0] && p->not_after > utc && (!p->maf_fqdn[0] || enrolee_maf_from(p, from));
 }
 
 static bool same_target(const struct enrolee *e, const struct mst_root_cred *p)

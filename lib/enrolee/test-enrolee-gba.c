@@ -233,6 +233,7 @@ static void no_configuration(void **state)
 {
 	struct enrolee_config c = config();
 	struct gba_context x = context();
+	struct mst_root_cred slot;
 	struct mst_diag d = { 0 };
 
 	(void)state;
@@ -247,13 +248,21 @@ static void no_configuration(void **state)
 	assert_true(enrolee_credential(&e)->not_after == UTC + 3600);
 	enrolee_saved(&e, now, UTC);
 	assert_string_equal(enrolee_session(&e).psk_identity, "3GPP-bootstrapping;" BTID);
-	/* nobody says: no packet leaves towards the MAF */
+	slot = *enrolee_credential(&e);
+	/* nobody says: no packet leaves towards the MAF, and no slot is written */
 	c.own_cse_id = NULL;
 	assert_true(start_with(&c, &instruction, NULL, &d));
 	enrolee_bootstrapped(&e, &x, now, UTC);
-	enrolee_saved(&e, now, UTC);
+	assert_int_equal(enrolee_state(&e), ENROLEE_FAILED);
 	assert_int_equal(enrolee_failure(&e)->reason, PROV_UNSUPPORTED);
 	assert_non_null(strstr(enrolee_failure(&e)->detail, "gba.cse_id"));
+	/* one from before does not stand in the way, for what is said by now is asked for */
+	assert_true(start_with(&c, &instruction, &slot, &d));
+	assert_int_equal(enrolee_state(&e), ENROLEE_MAF);
+	slot.cse_id[0] = 0;
+	assert_true(start_with(&c, &instruction, &slot, &d));
+	assert_int_equal(enrolee_state(&e), ENROLEE_BOOTSTRAPPING);
+	assert_false(enrolee_resume(&e, &slot, now, UTC));
 }
 
 static void configurations_that_are_none(void **state)

@@ -1,8 +1,10 @@
 /* BootstrappingInfo as it comes in the wild, and everything that must not pass (TS 24.109 C.1). */
 #include "tests/support/cm.h"
 
+#include <libxml/xmlerror.h>
 #include <stdlib.h>
 
+#include "base/fault.h"
 #include "xml/xml.h"
 
 #define HEAD "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
@@ -351,13 +353,64 @@ static void guss_that_is_none(void **state)
 	}
 }
 
+static unsigned long taken, fail_at;
+
+/* The linker's, for what this program and the libraries in it call (meson.build). */
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_malloc(size_t n)
+{
+	return ++taken == fail_at ? NULL : __real_malloc(n);
+}
+
+void *__real_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n)
+{
+	return ++taken == fail_at ? NULL : __real_realloc(p, n);
+}
+
+static void silent(void *ctx, const char *text, ...)
+{
+	(void)ctx;
+	(void)text;
+}
+
+/* Whichever allocation fails: all that stands there, or no memory. The library by itself goes on without a namespace, and nothing of ours is there. */
+static void no_memory(void **state)
+{
+	static const char body[] = HEAD ROOT BOTH "<Extension>" OURS "[]</instructions><configuration xmlns=\"" MST_BSF_INFO_OUR_NS "\">{\"n\":1}</configuration>"
+		"</Extension>" END;
+	unsigned refused = 0;
+	struct mst_bsf_info i;
+	struct mst_diag d;
+	int r = 1;
+
+	(void)state;
+	xmlSetGenericErrorFunc(NULL, silent);
+	for (unsigned long at = 1; r; at++) {
+		i = (struct mst_bsf_info){ 0 };
+		taken = 0;
+		fail_at = at;
+		r = take(body, &i, &d);
+		fail_at = 0;
+		assert_true(r == 0 || r == MST_FAULT_MEMORY);
+		assert_true(r == 0 || d.text[0]);
+		refused += r != 0;
+	}
+	is(i.instructions, "[]");
+	is(i.configuration, "{\"n\":1}");
+	assert_true(refused > 40);
+	xmlSetGenericErrorFunc(NULL, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(worked_body), cmocka_unit_test(forms_of_the_wild), cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(size_has_a_limit), cmocka_unit_test(json_round_trip),
 		cmocka_unit_test(the_writer_refuses_what_is_no_xml), cmocka_unit_test(guss), cmocka_unit_test(guss_with_a_choice_of_key),
-		cmocka_unit_test(guss_that_is_none),
+		cmocka_unit_test(guss_that_is_none), cmocka_unit_test(no_memory),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);

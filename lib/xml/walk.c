@@ -1,9 +1,48 @@
 #include "xml/xml.h"
 
 #include <libxml/xmlreader.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/fault.h"
 #include "base/text.h"
+
+/*
+ * The library goes on without an element's namespace or a piece of text for which it had no memory, and reports no error: a node was told nothing
+ * of itself so, and believed it. So it is watched. What it takes is malloc()'s as ever, whoever else uses it in this program.
+ */
+static _Thread_local bool lacked;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void *take(size_t n)
+{
+	void *p = malloc(n);
+
+	lacked |= !p;
+	return p;
+}
+
+static void *take_more(void *old, size_t n)
+{
+	void *p = realloc(old, n);
+
+	lacked |= !p && n;
+	return p;
+}
+
+static char *take_copy(const char *s)
+{
+	char *p = strdup(s);
+
+	lacked |= !p;
+	return p;
+}
+
+static void watch(void)
+{
+	(void)xmlMemSetup(free, take, take_more, take_copy);
+}
 
 struct walk {
 	const struct mst_xml_ops *ops;
@@ -105,6 +144,12 @@ static const char *one_node(struct walk *w, xmlTextReaderPtr r)
 	}
 }
 
+static int no_memory(struct mst_diag *d)
+{
+	mst_diag_set(d, 0, "XML", "no memory", NULL);
+	return MST_FAULT_MEMORY;
+}
+
 int mst_xml_walk(struct mst_view in, size_t max, const struct mst_xml_ops *ops, void *ctx, struct mst_diag *d)
 {
 	struct walk w = { .ops = ops, .ctx = ctx, .d = d };
@@ -114,10 +159,12 @@ int mst_xml_walk(struct mst_view in, size_t max, const struct mst_xml_ops *ops, 
 
 	if (why)
 		return bad(&w, 0, why);
+	(void)pthread_once(&once, watch);
+	lacked = false;
 	r = xmlReaderForMemory(in.n ? (const char *)in.p : "", (int)in.n, NULL, "UTF-8",
 			       XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_IGNORE_ENC);
 	if (!r)
-		return MST_FAULT_MEMORY;
+		return no_memory(d);
 	xmlTextReaderSetStructuredErrorHandler(r, on_error, &w);
 	while ((more = xmlTextReaderRead(r)) == 1) {
 		why = one_node(&w, r);
@@ -130,5 +177,5 @@ int mst_xml_walk(struct mst_view in, size_t max, const struct mst_xml_ops *ops, 
 	if (!ret && (more < 0 || w.said))
 		ret = w.no_memory ? MST_FAULT_MEMORY : bad(&w, 0, "not XML");
 	xmlFreeTextReader(r);
-	return ret;
+	return lacked ? no_memory(d) : ret;
 }

@@ -126,7 +126,7 @@ void errand_finish_pending(struct agent *a)
 		record_begin(a, a->pending.attempt, "pending-slot");
 	agent_log(a, AGENT_INFO, "finishing", "key", a->pending.key_id, "attempt", a->pending.attempt, NULL);
 	if (!enrolee_resume(a->enrolee, &a->pending, agent_now(), agent_utc(a))) {
-		agent_log(a, AGENT_INFO, "pending-dropped", "why", "it has ended", NULL);
+		agent_log(a, AGENT_INFO, "pending-dropped", "why", "it has ended, or names no node", NULL);
 		a->has_pending = false;
 		mst_root_cred_wipe(&a->pending);
 		errand_drop(a);
