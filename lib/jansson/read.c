@@ -59,7 +59,7 @@ static json_t *no_memory(json_error_t *e)
 json_t *mst_json_read(const char *text, size_t n, size_t flags, json_error_t *ret_e)
 {
 	struct reserve r = { .n = n < (AT_MOST - AT_LEAST) / PER_OCTET ? AT_LEAST + n * PER_OCTET : AT_MOST };
-	json_error_t mine, *e = ret_e ? ret_e : &mine;
+	json_error_t mine = { .line = -1 }, *e = ret_e ? ret_e : &mine;
 	json_t *j;
 	void *p = mmap(NULL, r.n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 

@@ -111,7 +111,7 @@ static char *hear_line(int fd, size_t *ret_n)
 	ssize_t got = 1;
 
 	while (got && !(n && text[n - 1] == '\n')) {
-		if (n == room) {
+		if (!text || n == room) {
 			more = mst_heap_realloc(text, room += 4096);
 			if (!more)
 				break;
