@@ -125,7 +125,7 @@ void mst_heap_watch(void)
 
 bool mst_heap_lacked(void)
 {
-	return atomic_exchange(&lacked, false);
+	return lacked && atomic_exchange(&lacked, false);
 }
 
 size_t mst_heap_room(size_t sessions)

@@ -92,13 +92,9 @@ static void send_metrics(struct mst_unit *u)
 	(void)!mst_link_send(u->control, MST_FRAME_METRICS, 0, mst_written(&w));
 }
 
-static void on_second(evutil_socket_t fd, short what, void *arg)
+/* At once, between two turns: what comes meanwhile might be refused for no reason of its own. */
+static void look_for_lack(struct mst_unit *u)
 {
-	struct mst_unit *u = arg;
-
-	(void)fd;
-	(void)what;
-	send_metrics(u);
 	/* the others have looked for all that they want before they start */
 	if (!u->started || (u->ops->kind != MST_PROC_LISTENER && u->ops->kind != MST_PROC_CONNECTOR) || !mst_heap_lacked())
 		return;
@@ -106,6 +102,17 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 		u->own_process ? "none; another process begins" : "restart musterd", NULL);
 	if (u->own_process)
 		mst_unit_done(u);
+}
+
+static void on_second(evutil_socket_t fd, short what, void *arg)
+{
+	struct mst_unit *u = arg;
+
+	(void)fd;
+	(void)what;
+	send_metrics(u);
+	if (!u->own_process)
+		look_for_lack(u);
 }
 
 static void take_log(struct mst_unit *u)
@@ -475,7 +482,8 @@ int mst_unit_main(const struct mst_unit_ops *kind, enum mst_role role, const cha
 		event_base_free(base);
 		return cannot_begin(name, "the link to the supervisor");
 	}
-	event_base_dispatch(base);
+	while (!u->done && event_base_loop(base, EVLOOP_ONCE) == 0)
+		look_for_lack(u);
 	if (u->control)
 		mst_link_flush(u->control);
 	status = u->exit_status;

@@ -118,6 +118,9 @@ class World:
             added, done = self.enrol(node, process)
         finally:
             page.disarm()
+        # what comes while a process begins anew is another fault
+        until("who has ended is there again", lambda: home.said(since).count("another process begins") <= home.said(since).count("ready again"), RUN_SECONDS,
+              lambda: home.said(since))
         log = home.said(since)
         for r in (added, done):
             assert r.returncode >= 0 and not crashed(r.stderr), f"{r.returncode} {r.stderr[-3000:]}"
