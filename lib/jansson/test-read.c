@@ -1,23 +1,12 @@
 /* Every allocation fails in turn, once and from then on: no memory, or the same tree; and what the library does by itself, which is why. */
 #include "tests/support/cm.h"
+#include "tests/support/wrap-malloc.h"
 
 #include "jansson/read.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static unsigned long taken, fail_at;
-static bool lasting;
-
-/* The linker's, for what this program calls (meson.build). */
-void *__real_malloc(size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_malloc(size_t n)
-{
-	taken++;
-	return fail_at && (taken == fail_at || (lasting && taken > fail_at)) ? NULL : __real_malloc(n);
-}
 
 static unsigned given;
 static void give_back(void *p)

@@ -1,5 +1,6 @@
 /* BootstrappingInfo as it comes in the wild, and everything that must not pass (TS 24.109 C.1). */
 #include "tests/support/cm.h"
+#include "tests/support/wrap-malloc.h"
 
 #include <libxml/xmlerror.h>
 #include <stdlib.h>
@@ -351,23 +352,6 @@ static void guss_that_is_none(void **state)
 		assert_non_null(strstr(d.text, row[k].says));
 		assert_int_equal(g.n, 99);
 	}
-}
-
-static unsigned long taken, fail_at;
-
-/* The linker's, for what this program and the libraries in it call (meson.build). */
-void *__real_malloc(size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_malloc(size_t n)
-{
-	return ++taken == fail_at ? NULL : __real_malloc(n);
-}
-
-void *__real_realloc(void *p, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_realloc(void *p, size_t n)
-{
-	return ++taken == fail_at ? NULL : __real_realloc(p, n);
 }
 
 static void silent(void *ctx, const char *text, ...)
