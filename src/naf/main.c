@@ -2,6 +2,7 @@
 #include "naf/naf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 #include "crypto/pki.h"
 #include "muster/version.h"
 #include "sandbox/sandbox.h"
+#include "secenv/private.h"
 #include "transport/address.h"
 #include "transport/server.h"
 
@@ -79,29 +81,58 @@ static bool wrong(const char *what, const char *value, const char *expected)
 
 /* --- files --- */
 
+/* The private key is this NAF towards the BSF: nobody else's eyes, nobody else's file (as musterd and the agent ask of theirs). NULL: it is. */
+static const char *distrust(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return "is no regular file";
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return "belongs to neither root nor this program's user";
+	return mst_is_private(fd, &st) ? NULL : "others may read this key: chmod 600";
+}
+
+/* A secret is no file that one waits for (a pipe). NULL with a word to people. */
+static FILE *open_file(const char *what, const char *path, bool secret)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | (secret ? O_NONBLOCK : 0));
+	const char *why = fd < 0 ? "cannot be read" : secret ? distrust(fd) : NULL;
+	FILE *f = why ? NULL : fdopen(fd, "r");
+
+	if (f)
+		return f;
+	if (fd >= 0)
+		close(fd);
+	(void)wrong(what, path, why ? why : "cannot be read");
+	return NULL;
+}
+
 /* The file's octets; NULL with a word to people. */
 static uint8_t *read_file(const char *what, const char *path, bool secret, size_t *ret_n)
 {
 	static const size_t most = (size_t)1 << 20;
-	FILE *f = fopen(path, "re");
+	FILE *f = open_file(what, path, secret);
 	uint8_t *b = f ? malloc(most) : NULL;
-	struct stat st;
+	const char *why = NULL;
 
-	if (f)
-		(void)setvbuf(f, NULL, _IONBF, 0);              /* no other buffer has a key */
-	if (!f || !b || fstat(fileno(f), &st)) {
-		(void)wrong(what, path, "cannot be read");
-	} else if (secret && st.st_mode & 077) {
-		(void)wrong(what, path, "others may read this key: chmod 600");
-	} else if ((*ret_n = fread(b, 1, most, f)) == most) {
-		(void)wrong(what, path, "is larger than 1 MiB");
-	} else {
-		fclose(f);
+	if (!f)
+		return NULL;
+	(void)setvbuf(f, NULL, _IONBF, 0);              /* no other buffer has a key */
+	*ret_n = b ? fread(b, 1, most, f) : 0;
+	if (!b)
+		why = "no memory";
+	else if (ferror(f))
+		why = "cannot be read";
+	else if (*ret_n == most)
+		why = "is larger than 1 MiB";
+	fclose(f);
+	if (!why)
 		return b;
-	}
-	if (f)
-		fclose(f);
+	if (b)
+		mst_wipe(b, *ret_n);
 	free(b);
+	(void)wrong(what, path, why);
 	return NULL;
 }
 
@@ -306,6 +337,21 @@ static void on_signal(evutil_socket_t fd, short what, void *base)
 	event_base_loopbreak(base);
 }
 
+/* As musterd's processes do: who lacked memory in the TLS library ends between two turns, and is started anew with one that is whole. */
+static int run(const struct naf_settings *s, struct event_base *base)
+{
+	while (!event_base_got_break(base)) {
+		if (event_base_loop(base, EVLOOP_ONCE))
+			return EXIT_FAULT;
+		if (mst_heap_lacked()) {
+			naf_say(s, "fault", "why", "the TLS library had no memory, and may be of no use since", "remedy",
+				"start muster-naf anew; its unit does", NULL);
+			return EXIT_FAULT;
+		}
+	}
+	return EXIT_DONE;
+}
+
 static int serve(const struct naf_settings *s)
 {
 	struct event_base *base = event_base_new();
@@ -328,7 +374,7 @@ static int serve(const struct naf_settings *s)
 		snprintf(where, sizeof(where), "%u", port);
 		naf_say(s, "listening", "name", s->name, "port", where, "sandbox", held, NULL);
 		watch = naf_watch_new(base, s, z);
-		code = !watch || event_base_dispatch(base) < 0 ? EXIT_FAULT : EXIT_DONE;
+		code = watch ? run(s, base) : EXIT_FAULT;
 	}
 	naf_watch_free(watch);
 	naf_front_free(front);
@@ -361,6 +407,7 @@ int main(int argc, char **argv)
 			strerror(errno));
 		return EXIT_FAULT;
 	}
+	mst_heap_watch();
 	code = make_tls(&s) ? serve(&s) : EXIT_REFUSED;
 	mst_tls_ctx_free(s.tls);
 	mst_tls_ctx_free(s.tls_bsf);

@@ -17,9 +17,11 @@ import time
 
 import pytest
 
+import sweeping
 from coaps import NAMED
 from fake_bsf import DOMAIN, FakeBsf, Subscriber
 from fig1 import PLMN, Gate, SimNode, settle
+from given import give
 from test_saef import Process, cse_answer, is_ae_create
 from support import AGENT, BUILD, MUSTER, RUN_SECONDS, Installation, Running, run, until
 
@@ -483,6 +485,37 @@ def test_a_cse_behind_a_local_socket(s, tmp_path):
         naf.end()
 
 
+def is_answered(s, naf, uid):
+    with node_of(s, naf, uid) as node:
+        with contextlib.suppress(BrokenPipeError):
+            node.write(b"ping\n")
+        until("an answer, or the end", lambda: node.out or node.process.poll() is not None, RUN_SECONDS, naf.what_was)
+        return bytes(node.out) == b"ping\n"
+
+
+def test_no_memory_for_a_moment(s, tmp_path):
+    """Whichever allocation fails while the first node comes in, the next one does: here, or at the process that begins when this one has said so and ended."""
+    page, step = sweeping.Page(tmp_path, "muster-naf"), int(os.environ.get("MST_SWEEP", 0)) or 100
+
+    def first_node(at):
+        """Of a process that has just begun, without the at-th allocation: how many there were, and what came of it."""
+        with another_naf(s, wrap=("env", f"LD_PRELOAD={sweeping.PRELOAD}", f"MST_FAULT_DIR={tmp_path}")) as naf:
+            page.arm(at and sweeping.MEMORY, at)
+            first = is_answered(s, naf, "//sp.example/FIRST")
+            page.disarm()
+            if naf.process.poll() is None and is_answered(s, naf, "//sp.example/NEXT"):
+                return page.counts().get(sweeping.MEMORY, 0), "went on" if first else "refused one"
+            naf.end(3)
+            assert "no memory" in naf.event("fault")["why"], naf.what_was()
+            return page.counts()[sweeping.MEMORY], "ended"
+
+    n, how = first_node(0)
+    # a sanitized program has an allocator of its own, which is not ours to fail: there it is two nodes, and no more
+    assert how == "went on" and bool(n) != ("MST_SANITIZED" in os.environ), (how, n)
+    came_of_it = [first_node(at)[1] for at in range(1 + step // 2, n, step)]
+    assert "ended" in came_of_it or not n, came_of_it
+
+
 def test_no_address_takes_all_places(s):
     """Who has said nothing gives way to who comes later from there; who has a key does not."""
     with another_naf(s, "--per-address", "2") as naf, contextlib.ExitStack() as end:
@@ -585,15 +618,28 @@ def test_settings_that_cannot_be(s, tmp_path):
     (tmp_path / "open.key").write_bytes((s.own.parent / "cse.key").read_bytes())
     (tmp_path / "open.key").chmod(0o644)
     (tmp_path / "empty").write_text("")
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    (tmp_path / "strange.key").write_bytes((s.own.parent / "cse.key").read_bytes())
+    (tmp_path / "strange.key").chmod(0o600)
+    os.chown(tmp_path / "strange.key", 54321, -1)
+    (tmp_path / "lent.key").write_bytes((s.own.parent / "cse.key").read_bytes())
+    give(tmp_path / "lent.key", 54321)
     for change, code, words in (({"--name": "10.0.0.1"}, 2, "public domain name"), ({"--bsf": "http://zn.example.com"}, 2, "https://FQDN"),
                                 ({"--domain": "a b"}, 2, "expected an FQDN"), ({"--profile": "old"}, 2, "one of onem2m, modern, both"),
                                 ({"--to": None}, 2, "usage:"), ({"--dial": "zn"}, 2, "HOST:PORT"),
                                 ({"--idle": "0"}, 2, "expected seconds, 1 to 604800"), ({"--per-address": "1025"}, 2, "expected connections, 1 to 1024"),
-                                 ({"--to": "localhost:80"}, 2, "numeric"), ({"--to": "127.0.0.1"}, 2, "numeric"), ({"--to": "unix:"}, 2, "unix:PATH"), ({"--key": tmp_path / "open.key"}, 1, "chmod 600"),
+                                ({"--to": "localhost:80"}, 2, "numeric"), ({"--to": "127.0.0.1"}, 2, "numeric"), ({"--to": "unix:"}, 2, "unix:PATH"),
+                                ({"--key": tmp_path / "open.key"}, 1, "chmod 600"), ({"--key": tmp_path / "lent.key"}, 1, "chmod 600"),
+                                ({"--key": tmp_path / "strange.key"}, 1, "belongs to neither root nor"), ({"--key": tmp_path / "pipe"}, 1, "regular file"),
                                 ({"--key": tmp_path / "none"}, 1, "cannot be read"), ({"--anchors": tmp_path / "empty"}, 1, "holds none"),
                                 ({"--crls": tmp_path / "none"}, 1, "cannot be read"), ({"--crls": s.bsf.anchor}, 1, "X509 CRL"),
                                 ({"--certificate": s.bsf.anchor}, 1, "--certificate"), ({"--listen": "nowhere"}, 3, "--listen")):
         words_ = [w for k, v in {**good, **change}.items() if v is not None for w in (k, v)]
         done = run(NAF, *words_, check=False)
         assert done.returncode == code and words in done.stderr, (change, done.returncode, done.stderr)
+    # as a service manager gives it: root's, and in a list this user's, too
+    give(tmp_path / "lent.key", os.geteuid())
+    with another_naf(s, "--key", tmp_path / "lent.key") as naf:
+        naf.process.terminate()
+        naf.end()
     assert run(NAF, "--version").stdout.startswith("muster-naf ")
