@@ -59,6 +59,28 @@ static void ca_paths(const char *dir, const char *name, char cert[4096], char ke
 	path_join(key, 4096, dir, file);
 }
 
+/* The key if there is one, and the leaf before its issuer if there is one, as TLS wants a chain: both files, or none. */
+static int write_pair(const char *key_path, struct mst_view pkcs8, const char *cert_path, struct mst_view leaf, struct mst_view issuer)
+{
+	uint8_t key[PEM_MAX], chain[PEM_MAX];
+	struct mst_writer k = mst_writer_of(key, sizeof(key)), c = mst_writer_of(chain, sizeof(chain));
+	struct file_out f[2];
+	size_t n = 0;
+	int r;
+
+	if (pkcs8.n) {
+		mst_pem_put(&k, "PRIVATE KEY", pkcs8);
+		f[n++] = (struct file_out){ key_path, key, k.n, 0600 };
+	}
+	mst_pem_put(&c, "CERTIFICATE", leaf);
+	if (issuer.n)
+		mst_pem_put(&c, "CERTIFICATE", issuer);
+	f[n++] = (struct file_out){ cert_path, chain, c.n, 0644 };
+	r = k.ok && c.ok ? write_files(f, n) : -1;
+	mst_wipe(key, sizeof(key));
+	return r < 0 ? EXIT_FAULT : EXIT_DONE;
+}
+
 int ca_create(const char *dir, const char *name, const char *common_name, int64_t days, const char *permitted_dns)
 {
 	struct mst_cert_spec spec = { .role = MST_CERT_CA, .path_len = -1 };
@@ -87,9 +109,7 @@ int ca_create(const char *dir, const char *name, const char *common_name, int64_
 	else
 		complain("the CA could not be made");
 	if (r == EXIT_DONE)
-		r = cert_write_pem(key_path, "PRIVATE KEY", (struct mst_view){ pkcs8, n_key }, 0600);
-	if (r == EXIT_DONE)
-		r = cert_write_pem(cert_path, "CERTIFICATE", (struct mst_view){ der, n }, 0644);
+		r = write_pair(key_path, (struct mst_view){ pkcs8, n_key }, cert_path, (struct mst_view){ der, n }, MST_VIEW_NONE);
 	mst_local_signer_deinit(&signer);
 	mst_wipe(pkcs8, sizeof(pkcs8));
 	return r;
@@ -121,37 +141,28 @@ void ca_close(struct ca *ca)
 	mst_local_signer_deinit(&ca->signer);
 }
 
-/* PREFIX.pem: the leaf first, then its issuer, as TLS wants a chain. */
-static int write_chain(const char *prefix, struct mst_view leaf, struct mst_view issuer)
+static int write_issued(const char *prefix, struct mst_view pkcs8, struct mst_view leaf, struct mst_view issuer)
 {
-	uint8_t pem[PEM_MAX];
-	struct mst_writer w = mst_writer_of(pem, sizeof(pem));
-	char path[4096];
+	char key_path[4096], cert_path[4096];
 
-	mst_pem_put(&w, "CERTIFICATE", leaf);
-	mst_pem_put(&w, "CERTIFICATE", issuer);
-	snprintf(path, sizeof(path), "%s.pem", prefix);
-	return w.ok && write_file(path, pem, w.n, 0644) == 0 ? EXIT_DONE : EXIT_FAULT;
+	snprintf(key_path, sizeof(key_path), "%s.key", prefix);
+	snprintf(cert_path, sizeof(cert_path), "%s.pem", prefix);
+	return write_pair(key_path, pkcs8, cert_path, leaf, issuer);
 }
 
 int issue_files(issue_fn *issue, void *arg, struct mst_view issuer, const struct mst_cert_spec *spec, const char *prefix)
 {
 	uint8_t pkcs8[MST_PKEY_MAX], spki[256], der[MST_CERT_MAX];
 	size_t n_key = 0, n_spki = 0, n = 0;
-	char path[4096];
 	int r = EXIT_FAULT;
 
 	if (mst_pkey_generate(pkcs8, sizeof(pkcs8), &n_key) == 0 &&
 	    mst_pkey_public((struct mst_view){ pkcs8, n_key }, spki, sizeof(spki), &n_spki) == 0 &&
-	    issue(arg, (struct mst_view){ spki, n_spki }, spec, der, sizeof(der), &n) == 0) {
-		snprintf(path, sizeof(path), "%s.key", prefix);
-		r = cert_write_pem(path, "PRIVATE KEY", (struct mst_view){ pkcs8, n_key }, 0600);
-		if (r == EXIT_DONE)
-			r = write_chain(prefix, (struct mst_view){ der, n }, issuer);
-	} else {
+	    issue(arg, (struct mst_view){ spki, n_spki }, spec, der, sizeof(der), &n) == 0)
+		r = write_issued(prefix, (struct mst_view){ pkcs8, n_key }, (struct mst_view){ der, n }, issuer);
+	else
 		complain("the certificate for %s could not be issued: its dates or names do not fit its issuer's (look at both with "
 		         "muster cert show, and at the clock)", spec->common_name);
-	}
 	mst_wipe(pkcs8, sizeof(pkcs8));
 	return r;
 }
@@ -203,7 +214,7 @@ int ca_sign_request(struct ca *ca, const char *request, struct mst_cert_spec *sp
 	if (r != EXIT_DONE)
 		return r;
 	if (issue_by_ca(ca, (struct mst_view){ info.spki, info.n_spki }, spec, der, sizeof(der), &n) == 0)
-		return write_chain(prefix, (struct mst_view){ der, n }, (struct mst_view){ ca->der, ca->n });
+		return write_issued(prefix, MST_VIEW_NONE, (struct mst_view){ der, n }, (struct mst_view){ ca->der, ca->n });
 	complain("the certificate for %s could not be issued: its dates or names do not fit its issuer's (look at it with muster cert show)",
 		 spec->common_name);
 	return EXIT_REFUSED;

@@ -10,6 +10,7 @@
 
 #define FILE_MAX_OCTETS (256u << 20)
 #define WRITE_PATH_MAX 4096
+#define BESIDE_MAX (WRITE_PATH_MAX + 16)
 
 char *path_join(char *out, size_t cap, const char *dir, const char *name)
 {
@@ -105,43 +106,63 @@ static int sync_dir(const char *path, const char *slash)
 	return bad ? -1 : 0;
 }
 
-/* Written beside it, under a name that nobody guesses: who else may write in that directory has put nothing there that a key would go into. */
-int write_file(const char *path, const void *p, size_t n, unsigned mode)
+/* Beside its place, under a name that nobody guesses: who else may write in that directory has put nothing there that a key would go into. */
+static int write_beside(const struct file_out *f, char beside[BESIDE_MAX])
 {
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	char beside[WRITE_PATH_MAX + 16];
-	int fd, bad, e;
+	const char *slash = strrchr(f->path, '/'), *name = slash ? slash + 1 : f->path;
+	struct stat st;
+	int fd, bad;
 
-	if (strlen(path) >= WRITE_PATH_MAX) {
-		complain("cannot write %s: %s", path, strerror(ENAMETOOLONG));
+	*beside = '\0';
+	errno = ENAMETOOLONG;
+	if (strlen(f->path) >= WRITE_PATH_MAX)
 		return -1;
-	}
-	snprintf(beside, sizeof(beside), "%.*s.%.200s.XXXXXX", (int)(name - path), path, name);
+	errno = EISDIR;                                          /* here, before another file is in its place */
+	if (!stat(f->path, &st) && S_ISDIR(st.st_mode))
+		return -1;
+	snprintf(beside, BESIDE_MAX, "%.*s.%.200s.XXXXXX", (int)(name - f->path), f->path, name);
 	fd = mkostemp(beside, O_CLOEXEC);
 	if (fd < 0) {
-		complain("cannot write %s: %s", path, strerror(errno));
+		*beside = '\0';
 		return -1;
 	}
-	bad = fchmod(fd, masked(mode)) < 0 || write_all(fd, p, n) < 0 || fsync(fd) < 0;
+	bad = fchmod(fd, masked(f->mode)) < 0 || write_all(fd, f->p, f->n) < 0 || fsync(fd) < 0 ? errno : 0;
+	if (close(fd) < 0 && !bad)
+		bad = errno;
+	errno = bad;
+	return bad ? -1 : 0;
+}
+
+int write_files(const struct file_out *f, size_t n)
+{
+	char beside[FILES_TOGETHER][BESIDE_MAX] = { "" };
+	size_t at = 0;
+	int e;
+
+	while (at < n && !write_beside(&f[at], beside[at]))
+		at++;
+	if (at == n)
+		for (at = 0; at < n && !rename(beside[at], f[at].path); at++)
+			*beside[at] = '\0';
 	e = errno;
-	if (close(fd) < 0 && !bad) {
-		bad = 1;
-		e = errno;
-	}
-	if (!bad && rename(beside, path) < 0) {
-		bad = 1;
-		e = errno;
-	}
-	if (bad) {
-		unlink(beside);
-		complain("cannot write %s: %s", path, strerror(e));
+	for (size_t i = 0; i < n; i++)
+		if (*beside[i])
+			unlink(beside[i]);
+	if (at < n) {
+		complain("cannot write %s: %s", f[at].path, strerror(e));
 		return -1;
 	}
-	if (sync_dir(path, slash) < 0) {
-		complain("%s is written, and may be gone after a power cut: %s", path, strerror(errno));
-		return -1;
-	}
+	for (size_t i = 0; i < n; i++)
+		if (sync_dir(f[i].path, strrchr(f[i].path, '/')) < 0) {
+			complain("%s is written, and may be gone after a power cut: %s", f[i].path, strerror(errno));
+			return -1;
+		}
 	return 0;
+}
+
+int write_file(const char *path, const void *p, size_t n, unsigned mode)
+{
+	return write_files(&(struct file_out){ path, p, n, mode }, 1);
 }
 
 int make_dir(const char *path)

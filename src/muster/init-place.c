@@ -6,12 +6,14 @@
 #include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "muster.h"
 
 #define LAST "musterd.conf"
+#define BESIDE ".making-"              /* and six that mkdtemp() chooses */
 
 bool place_is_units(const char *dir)
 {
@@ -95,16 +97,57 @@ static int begin_inside(struct place *p, const char *why)
 	return EXIT_FAULT;
 }
 
+/* Locked for as long as it is open; -1: there is somebody who has done that, or it cannot be opened. */
+static int lock_directory(const char *path, bool wait)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* What one that died has left beside the place has keys in it, and is nobody else's to remove. */
+static void tell_of_dead(const char *dir)
+{
+	const char *slash = strrchr(dir, '/'), *name = slash ? slash + 1 : dir;
+	char above[4200], path[4500];
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(above, sizeof(above), "%.*s", slash ? (int)(slash - dir + 1) : 1, slash ? dir : ".");
+	d = opendir(above);
+	while (d && (e = readdir(d))) {
+		size_t n = strlen(name);
+		int fd;
+
+		if (strncmp(e->d_name, name, n) != 0 || strncmp(e->d_name + n, BESIDE, strlen(BESIDE)) != 0 || strlen(e->d_name) != n + strlen(BESIDE) + 6)
+			continue;
+		snprintf(path, sizeof(path), "%.*s%.255s", (int)(name - dir), dir, e->d_name);
+		fd = lock_directory(path, false);
+		if (fd < 0)
+			continue;
+		complain("%s: is left of an init that was ended, and may have keys in it that nothing uses: remove it", path);
+		close(fd);
+	}
+	if (d)
+		closedir(d);
+}
+
 int place_begin(struct place *p, const char *dir)
 {
-	*p = (struct place){ .dir = dir };
+	*p = (struct place){ .dir = dir, .lock = -1 };
+	tell_of_dead(dir);
 	if (!place_free(dir, false))
 		return EXIT_REFUSED;
-	snprintf(p->building, sizeof(p->building), "%.4000s.making-XXXXXX", dir);
+	snprintf(p->building, sizeof(p->building), "%.4000s" BESIDE "XXXXXX", dir);
 	if (mounted(dir))
 		return begin_inside(p, "a file system of its own is mounted there");
-	if (mkdtemp(p->building))
+	if (mkdtemp(p->building)) {
+		p->lock = lock_directory(p->building, true);
 		return EXIT_DONE;
+	}
 	if (errno == EACCES || errno == EPERM || errno == EROFS)
 		return begin_inside(p, strerror(errno));
 	complain("cannot make the directory %s: %s", p->building, strerror(errno));
@@ -181,5 +224,7 @@ int place_end(struct place *p, int r)
 		r = rename(p->building, p->dir) < 0 ? explain(p, errno) : EXIT_DONE;
 	if (r != EXIT_DONE || p->inside)
 		remove_all(p->building);
+	if (p->lock >= 0)
+		close(p->lock);
 	return r;
 }

@@ -16,7 +16,8 @@
 #define UNIT_SOCKET "/run/muster/admin.sock"
 bool place_is_units(const char *dir);
 
-struct place { const char *dir; char building[4200]; bool inside; };
+/* `lock`: what is being built beside the place is locked by who builds it; what is not is left of one that died. */
+struct place { const char *dir; char building[4200]; bool inside; int lock; };
 /* EXIT_DONE: build in `building`, then place_end(). Else explained. */
 int place_begin(struct place *p, const char *dir);
 /* `r`: EXIT_DONE when it was built; else it is removed. What became of it. */

@@ -145,7 +145,13 @@ const char *path_end(struct mst_writer *w);                             /* NUL-t
 /* --- files --- */
 /* Whole file; malloc'ed, NUL-terminated; NULL after having explained. "-" is stdin. */
 char *read_file(const char *path, size_t *ret_n);
-/* Write-new, fsync, rename; explains failure. 0 or -1. */
+/*
+ * Each is written beside its place and synced before the first takes its place, so what cannot be written changes none; what a rename
+ * still refuses then, leaves those before it. At most FILES_TOGETHER. Explains failure. 0 or -1.
+ */
+#define FILES_TOGETHER 2
+struct file_out { const char *path; const void *p; size_t n; unsigned mode; };
+int write_files(const struct file_out *f, size_t n);
 int write_file(const char *path, const void *p, size_t n, unsigned mode);
 int make_dir(const char *path);                                         /* 0700, existing is fine; 0 or -1 */
 char *path_join(char *out, size_t cap, const char *dir, const char *name);   /* aborts when too long */

@@ -2,6 +2,7 @@
 mistake is answered with what to do.
 """
 import csv
+import fcntl
 import http.client
 import json
 import os
@@ -292,6 +293,23 @@ def test_init_takes_nobodys_place(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["one", "one.making"], "nothing is left behind"
 
 
+def test_an_init_that_died_is_told_of(tmp_path):
+    """What it left beside the place may have a CA's key in it. It is nobody else's to remove; and one that runs is no dead one."""
+    def init(*wrap):
+        return run(*wrap, MUSTER, "init", tmp_path / "one", check=False, env=QUIETLY)
+    assert init("strace", "-o", "/dev/null", "-e", "inject=?mkdir,?mkdirat:signal=KILL:when=4").returncode < 0
+    left, = tmp_path.iterdir()
+    assert left.name.startswith("one.making-") and list(left.iterdir())
+    runs = tmp_path / "one.making-RuNs00"
+    runs.mkdir()
+    held = os.open(runs, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    done = init()
+    os.close(held)
+    assert done.returncode == 0 and f"{left}: " in done.stderr and "remove it" in done.stderr and runs.name not in done.stderr, done
+    assert list(left.iterdir()) and (tmp_path / "one/musterd.conf").exists()
+
+
 @pytest.fixture(name="own")
 def an_empty_directory_where_nothing_can_be_made_beside(tmp_path):
     """As /var/lib/muster of systemd-tmpfiles. Root without its capabilities may not write in it either."""
@@ -420,6 +438,20 @@ def test_nothing_stays_behind_where_a_file_cannot_be_written(tmp_path):
         done = run("sh", "-c", command, cwd=tmp_path, check=False)
         assert done.returncode == 3 and "cannot write" in done.stderr, (command, done.returncode, done.stderr)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["acme.key", "acme.pem", "node.key"]
+
+
+def test_key_and_certificate_come_together_or_not_at_all(tmp_path):
+    """The key alone would be of no use, and where there was one, the certificate that stays would no more fit it."""
+    run(MUSTER, "cert", "ca", "acme", cwd=tmp_path)
+    issue = f"{MUSTER} cert issue --ca acme --node-id urn:dev:ops:1 --out"
+    run("sh", "-c", f"{issue} node", cwd=tmp_path)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    (tmp_path / "dir.pem").mkdir()
+    few = f"prlimit --fsize={len(before['node.key']) + 1}"                       # room for a key
+    for command in (f"{issue} dir", f"trap '' XFSZ; {few} {issue} node", f"trap '' XFSZ; {few} {issue} new", f"trap '' XFSZ; {few} {MUSTER} cert ca other"):
+        done = run("sh", "-c", command, cwd=tmp_path, check=False)
+        assert done.returncode != 0 and ".pem" in done.stderr, (command, done.returncode, done.stderr)
+        assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before, command
 
 
 def test_a_list_overwrites_nothing_but_a_list(tmp_path):
