@@ -1,4 +1,4 @@
-/* Dispatch of SIMs. */
+/* Dispatch of SIMs, by the IMPI that is looked for. */
 #include "store/ops.h"
 
 const char *const mst_sim_state_name[] = { "active", "suspended" };
@@ -6,6 +6,7 @@ const char *const mst_sim_uicc_name[] = { "gba", "gba_u" };
 
 int mst_store_sim_insert(struct mst_store *s, struct mst_sim *r)
 {
+	mst_id_impi(r->impi, r->impi);
 	return s->ops->sim_insert(s, r);
 }
 
@@ -16,7 +17,13 @@ int mst_store_sim_number(struct mst_store *s, const struct mst_sim *r)
 
 int mst_store_sim_update(struct mst_store *s, const struct mst_sim *r)
 {
-	return s->ops->sim_update(s, r);
+	struct mst_sim row = *r;
+	int rc;
+
+	mst_id_impi(row.impi, row.impi);
+	rc = s->ops->sim_update(s, &row);
+	mst_wipe(&row.key, sizeof(row.key));
+	return rc;
 }
 
 int mst_store_sim_delete(struct mst_store *s, int64_t id)
@@ -26,7 +33,12 @@ int mst_store_sim_delete(struct mst_store *s, int64_t id)
 
 int mst_store_sim_find(struct mst_store *s, enum mst_sim_name by, const char *name, struct mst_sim *ret)
 {
-	return s->ops->sim_find(s, by, name, ret);
+	char key[MST_ID_MAX];
+
+	if (by != MST_SIM_BY_IMPI)
+		return s->ops->sim_find(s, by, name, ret);
+	mst_id_impi(name, key);
+	return s->ops->sim_find(s, by, key, ret);
 }
 
 int mst_store_sim_of_node(struct mst_store *s, int64_t node, struct mst_sim *ret)

@@ -458,7 +458,7 @@ extern const char *const mst_sim_state_name[], *const mst_sim_uicc_name[];
 struct mst_sim {
 	int64_t id;                       /* ours; given by insert */
 	char imsi[MST_IMSI_MAX];          /* 6 to 15 digits, unique; what the key is bound to */
-	char impi[MST_ID_MAX];            /* unique */
+	char impi[MST_ID_MAX];            /* unique; kept and found by mst_id_impi() of it, as challenges are */
 	char msisdn[MST_NUMBER_MAX];      /* digits, unique; "" = none */
 	int algorithm;                    /* enum aka_algorithm, for people; the key knows it itself */
 	struct mst_wrapped key;           /* purpose SIM */

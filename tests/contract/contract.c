@@ -307,3 +307,40 @@ int64_t check_invariants(struct mst_store *s)
 	}
 	return all;
 }
+
+struct mst_sim make_sim(int i)
+{
+	struct mst_sim r = { .algorithm = 1, .amf = 0x7fff, .sqn = 1000 + i, .ind = 31, .state = MST_SIM_SUSPENDED, .uicc = MST_SIM_GBA_U,
+			     .lifetime = 86400 + i, .gsid = 1000001, .created = 10 + i, .changed = 20 + i, .vectors = 30 + i,
+			     .vector_at = 40 + i, .paced = 50 + i, .key_choice = MST_KEY_CHOICE_BOTH };
+
+	snprintf(r.imsi, sizeof(r.imsi), "00101%010d", i);
+	snprintf(r.impi, sizeof(r.impi), "00101%010d@ims.mnc001.mcc001.3gppnetwork.org", i);
+	snprintf(r.msisdn, sizeof(r.msisdn), "49170%08d", i);
+	snprintf(r.reason, sizeof(r.reason), "lost %d", i);
+	snprintf(r.naf_group, sizeof(r.naf_group), "m2m-%d", i);
+	memset(r.key.b, i, sizeof(r.key.b));
+	r.key.n = MST_WRAPPED_MAX;
+	return r;
+}
+
+/* SIMs are found with the realm in lower case; of two that differ in nothing else the one that is written so keeps it. */
+void contract_realms_before_0021(struct fix *f, void (*by_hand)(const struct fix *f, const char *sql))
+{
+	struct mst_sim a[3], got;
+
+	for (int i = 0; i < 3; i++) {
+		a[i] = make_sim(i);
+		assert_int_equal(mst_store_sim_insert(f->s, &a[i]), 0);
+	}
+	f->s = mst_store_close(f->s);
+	by_hand(f, "UPDATE sim SET impi = 'A@IMS.example.ORG' WHERE imsi = '001010000000000'; UPDATE sim SET impi = 'b@IMS.example.org' WHERE imsi = '001010000000001';"
+		   " UPDATE sim SET impi = 'b@ims.example.org' WHERE imsi = '001010000000002'; DELETE FROM schema_version WHERE number >= 21");
+	contract_reopen(f);
+	assert_int_equal(mst_store_sim_find(f->s, MST_SIM_BY_IMPI, "A@ims.example.org", &got), 0);
+	assert_true(got.id == a[0].id);
+	assert_int_equal(mst_store_sim_find(f->s, MST_SIM_BY_IMPI, "b@ims.example.org", &got), 0);
+	assert_true(got.id == a[2].id);
+	assert_int_equal(mst_store_sim_find(f->s, MST_SIM_BY_IMSI, a[1].imsi, &got), 0);
+	assert_string_equal(got.impi, "b@IMS.example.org");
+}

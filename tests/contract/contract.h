@@ -32,6 +32,7 @@ struct mst_keyreg make_keyreg(int i, int reg);
 struct mst_credential make_cred(int i);
 struct mst_cert_row make_cert(int i);
 struct mst_event make_event(int i);
+struct mst_sim make_sim(int i);
 
 /*
  * One decision that touches every table, for node `i`. Returns the first fault. Whether it is there, and
@@ -43,5 +44,8 @@ int read_decision(struct mst_store *s, int i);
 int group_of_one(struct mst_store *s, int i);
 /* Things that hold at any time: the audit chain, the counters. Returns how many nodes there are. */
 int64_t check_invariants(struct mst_store *s);
+
+/* A database as it was before 0021, in which IMPIs are as somebody typed them; `by_hand` makes those changes while the store is closed. */
+void contract_realms_before_0021(struct fix *f, void (*by_hand)(const struct fix *f, const char *sql));
 
 #endif

@@ -304,6 +304,19 @@ static void suspended_before_0019(void **state)
 	assert_true(sub.state == MST_SUB_SUSPENDED && sub.suspended_by == MST_BY_INSTALLATION);
 }
 
+static void by_hand(const struct fix *f, const char *sql)
+{
+	char text[500];
+
+	snprintf(text, sizeof(text), "SET search_path = %s; %s; RESET search_path", f->schema, sql);
+	contract_sql(text);
+}
+
+static void realms_before_0021(void **state)
+{
+	contract_realms_before_0021(*state, by_hand);
+}
+
 /* What the database says no to, whoever asks. */
 static void refused(void **state)
 {
@@ -453,7 +466,7 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lost_anywhere), cmocka_unit_test(a_host_that_says_nothing), T(ended_by_the_server), T(not_to_be_serialised), T(at_the_same_time), T(others_at_a_rotation), cmocka_unit_test(by_other_hands), T(suspended_before_0019), T(refused),
+		cmocka_unit_test(lost_anywhere), cmocka_unit_test(a_host_that_says_nothing), T(ended_by_the_server), T(not_to_be_serialised), T(at_the_same_time), T(others_at_a_rotation), cmocka_unit_test(by_other_hands), T(suspended_before_0019), T(realms_before_0021), T(refused),
 		cmocka_unit_test(words), T(numbers),
 	};
 

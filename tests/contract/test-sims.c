@@ -6,22 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct mst_sim make_sim(int i)
-{
-	struct mst_sim r = { .algorithm = 1, .amf = 0x7fff, .sqn = 1000 + i, .ind = 31, .state = MST_SIM_SUSPENDED, .uicc = MST_SIM_GBA_U,
-			     .lifetime = 86400 + i, .gsid = 1000001, .created = 10 + i, .changed = 20 + i, .vectors = 30 + i,
-			     .vector_at = 40 + i, .paced = 50 + i, .key_choice = MST_KEY_CHOICE_BOTH };
-
-	snprintf(r.imsi, sizeof(r.imsi), "00101%010d", i);
-	snprintf(r.impi, sizeof(r.impi), "00101%010d@ims.mnc001.mcc001.3gppnetwork.org", i);
-	snprintf(r.msisdn, sizeof(r.msisdn), "49170%08d", i);
-	snprintf(r.reason, sizeof(r.reason), "lost %d", i);
-	snprintf(r.naf_group, sizeof(r.naf_group), "m2m-%d", i);
-	memset(r.key.b, i, sizeof(r.key.b));
-	r.key.n = MST_WRAPPED_MAX;
-	return r;
-}
-
 static void same(const struct mst_sim *a, const struct mst_sim *b)
 {
 	assert_true(a->id == b->id && a->algorithm == b->algorithm && a->amf == b->amf && a->sqn == b->sqn && a->ind == b->ind &&
@@ -72,6 +56,32 @@ static void kept_and_found(void **state)
 	assert_int_equal(mst_store_sim_delete(f->s, a.id), MST_STORE_NONE);
 	assert_int_equal(mst_store_sim_of_node(f->s, a.node, &got), MST_STORE_NONE);
 	assert_int_equal(mst_store_sim_update(f->s, &a), MST_STORE_NONE);
+}
+
+/* The realm of an IMPI is a domain name (TS 23.003 13.3): however it is written, it is this SIM's, and no other's. */
+static void however_its_realm_is_written(void **state)
+{
+	static const char shouted[] = "0010100000000A1@IMS.mnc001.MCC001.3gppnetwork.org", said[] = "0010100000000A1@ims.mnc001.mcc001.3gppnetwork.org",
+			  other[] = "0010100000000a1@ims.mnc001.mcc001.3gppnetwork.org";
+	struct mst_store *s = ((struct fix *)*state)->s;
+	struct mst_sim a = make_sim(1), b = make_sim(2), got;
+
+	memcpy(a.impi, shouted, sizeof(shouted));
+	assert_int_equal(mst_store_sim_insert(s, &a), 0);
+	assert_int_equal(mst_store_sim_find(s, MST_SIM_BY_IMPI, said, &got), 0);
+	assert_true(got.id == a.id);
+	assert_int_equal(mst_store_sim_find(s, MST_SIM_BY_IMPI, shouted, &got), 0);
+	assert_true(got.id == a.id);
+	assert_string_equal(got.impi, said);
+	memcpy(b.impi, said, sizeof(said));
+	assert_int_equal(mst_store_sim_insert(s, &b), MST_STORE_EXISTS);
+	memcpy(b.impi, other, sizeof(other));            /* the user's part is octets */
+	assert_int_equal(mst_store_sim_insert(s, &b), 0);
+	memcpy(b.impi, shouted, sizeof(shouted));
+	assert_int_equal(mst_store_sim_update(s, &b), MST_STORE_EXISTS);
+	memcpy(got.impi, shouted, sizeof(shouted));
+	assert_int_equal(mst_store_sim_update(s, &got), 0);
+	assert_int_equal(mst_store_sim_find(s, MST_SIM_BY_IMPI, said, &got), 0);
 }
 
 /* Each name belongs to one SIM, and each node has one; those without a number or a node do not meet in that. */
@@ -267,6 +277,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(kept_and_found, contract_set_up, contract_tear_down),
+		cmocka_unit_test_setup_teardown(however_its_realm_is_written, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(taken_once, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(the_number_never_falls, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(no_number_for_two_vectors, contract_set_up, contract_tear_down),

@@ -381,6 +381,16 @@ static void suspended_before_0019(void **state)
 	assert_true(sub.state == MST_SUB_SUSPENDED && sub.suspended_by == MST_BY_INSTALLATION);
 }
 
+static void by_hand(const struct fix *f, const char *sql)
+{
+	by_other_hands(f->path, sql);
+}
+
+static void realms_before_0021(void **state)
+{
+	contract_realms_before_0021(*state, by_hand);
+}
+
 static void database_of_another_program(void **state)
 {
 	struct fix *f = contract_new();
@@ -513,7 +523,7 @@ int main(void)
 		T(damaged_page_of_rows),
 		T(cut_off_file),
 		T(foreign_and_newer_schemas),
-		T(requests_from_before_0015), T(suspended_before_0019),
+		T(requests_from_before_0015), T(suspended_before_0019), T(realms_before_0021),
 		cmocka_unit_test(database_of_another_program),
 		T(column_added_by_hand),
 		T(only_the_owner_reads_it),

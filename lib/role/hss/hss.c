@@ -144,7 +144,9 @@ static int apply(struct mst_role_env *env, const struct mst_exchange *x, const s
 
 static void put_vector(const struct hss_call *c, const struct hss_records *r, const struct mst_vector *vec, struct mst_answer *a)
 {
-	struct mst_zh_answer m = { .impi = mst_view_str(r->sim.impi), .xres_n = vec->xres_n };
+	/* in the words of who asked, however its realm is written there: a BSF may look for the name that it said */
+	const char *impi = c->route.kind == MST_SBI_UE_IMPI ? c->route.ue_id : r->sim.impi;
+	struct mst_zh_answer m = { .impi = mst_view_str(impi), .xres_n = vec->xres_n };
 	struct mst_sbi_hole hole[MST_SBI_HOLES];
 	size_t n;
 

@@ -63,7 +63,6 @@ static void decode(const struct mst_exchange *x, struct zn_call *q)
 static int load(struct mst_role_env *env, const struct mst_exchange *x, const struct zn_call *q, struct zn_records *r)
 {
 	struct mst_arena a = mst_arena_of(r->room, sizeof(r->room));
-	char impi[MST_ID_MAX];
 	int e;
 
 	memset(r, 0, offsetof(struct zn_records, room));
@@ -75,10 +74,6 @@ static int load(struct mst_role_env *env, const struct mst_exchange *x, const st
 	if (e)
 		return e < 0 ? e : 0;
 	e = mst_role_sim(env, MST_SIM_BY_IMPI, r->session.session.impi, &r->sim, &r->who);
-	if (e == MST_STORE_NONE) {      /* who bootstrapped may have spelled the realm in another way than the SIM is entered */
-		mst_id_impi(r->session.session.impi, impi);
-		e = mst_role_sim(env, MST_SIM_BY_IMPI, impi, &r->sim, &r->who);
-	}
 	r->has_sim = !e;
 	if (e < 0)
 		return e;
