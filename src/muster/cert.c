@@ -64,18 +64,18 @@ static int write_pair(const char *key_path, struct mst_view pkcs8, const char *c
 {
 	uint8_t key[PEM_MAX], chain[PEM_MAX];
 	struct mst_writer k = mst_writer_of(key, sizeof(key)), c = mst_writer_of(chain, sizeof(chain));
-	struct file_out f[2];
+	struct mst_file f[MST_FILES_TOGETHER];
 	size_t n = 0;
 	int r;
 
 	if (pkcs8.n) {
 		mst_pem_put(&k, "PRIVATE KEY", pkcs8);
-		f[n++] = (struct file_out){ key_path, key, k.n, 0600 };
+		f[n++] = (struct mst_file){ .path = key_path, .content = mst_written(&k), .mode = 0600 };
 	}
 	mst_pem_put(&c, "CERTIFICATE", leaf);
 	if (issuer.n)
 		mst_pem_put(&c, "CERTIFICATE", issuer);
-	f[n++] = (struct file_out){ cert_path, chain, c.n, 0644 };
+	f[n++] = (struct mst_file){ .path = cert_path, .content = mst_written(&c), .mode = 0644 };
 	r = k.ok && c.ok ? write_files(f, n) : -1;
 	mst_wipe(key, sizeof(key));
 	return r < 0 ? EXIT_FAULT : EXIT_DONE;

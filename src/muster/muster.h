@@ -13,6 +13,7 @@
 #include "base/attr.h"
 #include "base/time.h"
 #include "base/writer.h"
+#include "files/replace.h"
 #include "jansson/read.h"
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3, EXIT_WAITS = 4 /* for a second person */ };
@@ -145,13 +146,8 @@ const char *path_end(struct mst_writer *w);                             /* NUL-t
 /* --- files --- */
 /* Whole file; malloc'ed, NUL-terminated; NULL after having explained. "-" is stdin. */
 char *read_file(const char *path, size_t *ret_n);
-/*
- * Each is written beside its place and synced before the first takes its place, so what cannot be written changes none; what a rename
- * still refuses then, leaves those before it. At most FILES_TOGETHER. Explains failure. 0 or -1.
- */
-#define FILES_TOGETHER 2
-struct file_out { const char *path; const void *p; size_t n; unsigned mode; };
-int write_files(const struct file_out *f, size_t n);
+/* All or none, as mst_files_replace() has it. Explains failure. 0 or -1. */
+int write_files(const struct mst_file *f, size_t n);
 int write_file(const char *path, const void *p, size_t n, unsigned mode);
 int make_dir(const char *path);                                         /* 0700, existing is fine; 0 or -1 */
 char *path_join(char *out, size_t cap, const char *dir, const char *name);   /* aborts when too long */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "crypto/heap.h"
@@ -17,15 +18,17 @@
 #include "server/check.h"
 #include "server/crash.h"
 #include "server/keeper-device.h"
+#include "server/renew.h"
 #include "server/supervisor.h"
 
 static const struct mst_role_ops *const roles[] = { &mst_role_bbn, &mst_role_mef, &mst_role_maf, &mst_role_ocsp, &mst_role_hss,
 						     &mst_role_bsf, &mst_role_zn, &mst_role_admin, NULL };
 
-enum what { RUN, CHECK, PRINT, CHILD };
+enum what { RUN, CHECK, PRINT, RENEW, CHILD };
 struct options {
 	enum what what;
 	const char *file;
+	int64_t days;                        /* RENEW; 0: as usual */
 	/* of a child, given by the supervisor */
 	enum mst_process kind;
 	enum mst_role role;
@@ -35,11 +38,13 @@ struct options {
 };
 
 static const char usage[] =
-	"usage: musterd [-c FILE] [--check | --print-config]\n"
+	"usage: musterd [-c FILE] [--check | --print-config | --renew-certificates [--days N]]\n"
 	"\n"
 	"  -c, --config FILE   configuration (default /etc/muster/musterd.conf)\n"
 	"      --check         read the configuration and what it names, say what is wrong, end\n"
 	"      --print-config  print the configuration in effect, defaults included, end\n"
+	"      --renew-certificates\n"
+	"                      new keys and certificates for the servers, by the keeper's CA, for N days (825); then reload musterd\n"
 	"      --version       print the version, end\n"
 	"      --help          print this, end\n"
 	"\n"
@@ -56,7 +61,9 @@ enum {
 	OPT_ROLE,
 	OPT_SOCKETS,
 	OPT_METRICS,
-	OPT_POINTS
+	OPT_POINTS,
+	OPT_RENEW,
+	OPT_DAYS
 };
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, OPT_CHECK },
@@ -65,6 +72,7 @@ static const struct option options[] = {
 	{ "process", required_argument, NULL, OPT_PROCESS }, { "name", required_argument, NULL, OPT_NAME },
 	{ "role", required_argument, NULL, OPT_ROLE }, { "sockets", required_argument, NULL, OPT_SOCKETS },
 	{ "metrics-socket", no_argument, NULL, OPT_METRICS }, { "crash-points", no_argument, NULL, OPT_POINTS },
+	{ "renew-certificates", no_argument, NULL, OPT_RENEW }, { "days", required_argument, NULL, OPT_DAYS },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -105,6 +113,17 @@ static void list_points(void)
 		puts(mst_crash_name[i]);
 }
 
+static bool take_days(struct options *o, const char *text)
+{
+	char *end;
+
+	o->days = strtol(text, &end, 10);
+	if (*text && !*end && o->days >= 1 && o->days <= MST_RENEW_DAYS_MAX)
+		return true;
+	fprintf(stderr, "musterd: --days: \"%s\": 1 to %d is wanted\n", text, MST_RENEW_DAYS_MAX);
+	return false;
+}
+
 /* 0: go on; else the exit status + 1. */
 static int parse(struct options *o, int argc, char **argv)
 {
@@ -116,6 +135,11 @@ static int parse(struct options *o, int argc, char **argv)
 		case OPT_CHECK: o->what = CHECK; break;
 		case OPT_PRINT: o->what = PRINT; break;
 		case OPT_VERSION: printf("musterd %s\n", MST_VERSION); return 1;
+		case OPT_RENEW: o->what = RENEW; break;
+		case OPT_DAYS:
+			if (!take_days(o, optarg))
+				return 3;
+			break;
 		case OPT_POINTS: list_points(); return 1;
 		case OPT_HELP: fputs(usage, stdout); return 1;
 		default:
@@ -124,6 +148,10 @@ static int parse(struct options *o, int argc, char **argv)
 				return 3;
 			}
 		}
+	if (o->days && o->what != RENEW) {
+		fprintf(stderr, "musterd: --days is for --renew-certificates\n%s", usage);
+		return 3;
+	}
 	if (optind == argc)
 		return 0;
 	fprintf(stderr, "musterd: unexpected argument \"%s\"\n%s", argv[optind], usage);
@@ -171,6 +199,40 @@ static int check(const struct mst_conf *c, const char *source, struct mst_conf_r
 	return 0;
 }
 
+static void say_renewed(void *arg, bool good, const char *text)
+{
+	(void)arg;
+	fprintf(good ? stdout : stderr, "%s\n", text);
+}
+
+/* The keeper in this process, and a device with the CA's key if there is one; what runs is not asked. */
+static int renew(const struct mst_conf *c, int64_t days)
+{
+	const struct mst_renewal how = { .days = days ? days : MST_RENEW_DAYS, .now = (mst_time)time(NULL), .tell = say_renewed };
+	struct mst_crypto *crypto = mst_crypto_openssl();
+	struct mst_ca_device *v = NULL;
+	struct mst_ca_holder ca = { NULL, NULL };
+	struct mst_keeper *k = NULL;
+	struct mst_diag d = { 0 };
+	unsigned made = 0;
+	int r = c->ca_key.key.backend ? mst_ca_device_new(c, crypto, &v, &d) : 0;
+
+	if (v)
+		ca = mst_ca_device_holder(v);
+	if (!r)
+		r = mst_keeper_open(c, false, &ca, crypto, &k, &d);
+	if (!r)
+		r = mst_renew_certificates(c, k, crypto, &how, &made, &d);
+	if (k)
+		k->ops->close(k);
+	(void)mst_ca_device_free(v);
+	if (r < 0)
+		fprintf(stderr, "%s: keeper: %s/%s: %s\n", c->file, c->keeper, d.field, d.text[0] ? d.text : mst_fault_text(r));
+	else if (made)
+		puts("now reload musterd (SIGHUP): until then it shows those from before");
+	return r ? 3 : 0;
+}
+
 static int look_at_config(const struct options *o)
 {
 	struct mst_conf_report r = { .line = say };
@@ -191,16 +253,18 @@ static int look_at_config(const struct options *o)
 	}
 	if (o->what == PRINT)
 		mst_conf_print(c, &w);
+	else if (o->what == RENEW)
+		status = renew(c, o->days);
 	else if (check(c, source, &r))
 		status = 2;
 	else
 		mst_put_str(&w, "good\n");
 	mst_conf_free(c);
 	free(source);
-	if (status) {
+	if (status && o->what != RENEW)
 		fprintf(stderr, "%s: %u error%s\n", o->file, r.errors, r.errors == 1 ? "" : "s");
+	if (status)
 		return status;
-	}
 	return !w.ok || fwrite(text, 1, w.n, stdout) != w.n || fflush(stdout) ? 3 : 0;
 }
 

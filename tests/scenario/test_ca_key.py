@@ -115,6 +115,11 @@ def test_the_key_is_there_and_nowhere_else(inst):
     # a TPM has few slots, and no resource manager stands before this one: its tools empty them all, also of what musterd signs with just now
     assert inst.stop() == 0
     inst.place.device.shows(octets[len(HEAD) + 1:], spki_of(inst))
+    # it signs for the servers' own certificates, too
+    done = run(MUSTERD, "-c", inst.config, "--renew-certificates")
+    assert done.stdout.count(": renewed for ") == 3, done
+    for name in ("mef", "maf", "bbn"):
+        run("openssl", "verify", "-CAfile", ca_of(inst), "-purpose", "sslserver", inst.dir / f"tls/{name}.pem")
     inst.start()
     until("room in the device", lambda: run(MUSTERD, "--check", "-c", inst.config, check=False).stdout == "good\n")
     until("it signs", lambda: state(inst) == {"in": inst.place.kind, "away": False})

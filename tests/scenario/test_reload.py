@@ -6,10 +6,11 @@ import pathlib
 import re
 import signal
 import stat
+import subprocess
 
 import pytest
 
-from support import MUSTERD, Installation, run, until
+from support import MUSTER, MUSTERD, RUN_SECONDS, Installation, run, until
 from sweeping import Page, environment
 
 TLS = {f"listener-{role}-{k}" for role in ("bbn", "mef", "maf") for k in (0, 1)} | {"connector"}
@@ -154,6 +155,56 @@ def test_a_list_that_could_not_be_written_has_no_file_any_more(failing):
     failing.reloaded()
     serial = run("openssl", "x509", "-in", inst.dir / "tls/maf.pem", "-noout", "-serial").stdout.strip().split("=")[1]
     until("the list has it", lambda: serial in run("openssl", "crl", "-in", inst.dir / "crls/ca.crl", "-noout", "-text").stdout, context=failing.said)
+
+
+def shown(inst, name, port):
+    """What that server shows: serial number and issuer, as openssl sees them."""
+    said = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", name, "-CAfile", inst.dir / "keeper/ca.pem"], input="",
+                          capture_output=True, text=True, timeout=RUN_SECONDS, check=False).stdout
+    assert "Verify return code: 0 (ok)" in said, said
+    return subprocess.run(["openssl", "x509", "-noout", "-serial"], input=said, capture_output=True, text=True, check=True).stdout
+
+
+def test_new_certificates_for_the_servers(failing):
+    """By who may read the keeper's files, while it runs; a reload takes them over. What is lost is made, what is another CA's stays."""
+    inst, tls, before = failing.inst, failing.inst.dir / "tls", shown(failing.inst, failing.inst.mef, failing.inst.mef_port)
+    keys = {p.name: p.read_text() for p in tls.glob("*.key")}
+    renew = (MUSTERD, "-c", inst.config, "--renew-certificates")
+    (tls / "bbn.pem").unlink()
+    run(MUSTER, "cert", "ca", "other", cwd=inst.dir)
+    run(MUSTER, "cert", "issue", "--ca", "other", "--fqdn", inst.maf, "--out", "theirs", cwd=inst.dir)
+    theirs = (inst.dir / "theirs.pem").read_text()
+    (inst.dir / "tls/maf.pem").rename(inst.dir / "maf.was")
+    (tls / "maf.pem").write_text(theirs)
+    done = run(*renew, "--days", "40")
+    mef, bbn, maf, then = (next(line for line in done.stdout.splitlines() if line.startswith(what)) for what in ("mef:", "bbn:", "maf:", "now"))
+    assert f"renewed for {inst.mef}, until 2" in mef and f"made for {inst.bbn}, until" in bbn and "is of another CA" in maf and "reload" in then, done
+    assert (tls / "maf.pem").read_text() == theirs and (tls / "maf.key").read_text() == keys["maf.key"]
+    (inst.dir / "maf.was").rename(tls / "maf.pem")
+    for name in ("mef", "bbn"):
+        text = run("openssl", "x509", "-in", tls / f"{name}.pem", "-noout", "-text", "-checkend", str(39 * 86400)).stdout
+        assert "TLS Web Server Authentication, TLS Web Client Authentication" in text and f"DNS:{name}.{inst.sp}" in text, text
+        assert run("openssl", "x509", "-in", tls / f"{name}.pem", "-noout", "-checkend", str(41 * 86400), check=False).returncode == 1
+        assert (tls / f"{name}.key").read_text() != keys[f"{name}.key"] and (tls / f"{name}.key").stat().st_mode & 0o777 == 0o600
+    assert shown(inst, inst.mef, inst.mef_port) == before
+    failing.reloaded()
+    until("it is shown", lambda: shown(inst, inst.mef, inst.mef_port) != before, context=failing.said)
+    # neither or both, and the rest goes on
+    (tls / "mef.pem").rename(inst.dir / "mef.was")
+    (tls / "mef.pem").mkdir()
+    was = (tls / "mef.key").read_text()
+    done = run(*renew, check=False)
+    assert done.returncode == 3 and f"mef: {tls}/mef.pem: " in done.stderr and "maf: " in done.stdout and "now reload" in done.stdout, done
+    assert (tls / "mef.key").read_text() == was
+    (tls / "mef.pem").rmdir()
+    (inst.dir / "mef.was").rename(tls / "mef.pem")
+    assert run(MUSTERD, "-c", inst.config, "--check").stdout == "good\n"
+    for words, says in ((("--days", "0"), "1 to 3650"), (("--days", "x"), "1 to 3650")):
+        done = run(*renew, *words, check=False)
+        assert done.returncode == 2 and says in done.stderr, done
+    done = run(MUSTERD, "-c", inst.config, "--check", "--days", "3", check=False)
+    assert done.returncode == 2 and "--days is for --renew-certificates" in done.stderr, done
+    failing.reloaded()
 
 
 def test_what_the_processes_cannot_take_over_is_refused(failing):

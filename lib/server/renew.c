@@ -1,0 +1,198 @@
+#include "server/renew.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/request.h"
+#include "files/replace.h"
+
+#define DAY 86400
+#define PEM_ROOM 16384
+#define PLACES (MST_ROLE__COUNT + 1)
+
+/* Where a certificate of ours is, and whose. */
+struct place { const char *whose, *fqdn, *certificate, *key; };
+
+struct renewal {
+	const struct mst_renewal *r;
+	struct mst_keeper *keeper;
+	struct mst_crypto *crypto;
+	uint8_t ca[MST_CERT_MAX];
+	size_t n_ca;
+	mst_time until;
+	unsigned made;
+};
+
+static size_t places(const struct mst_conf *c, struct place p[PLACES])
+{
+	size_t n = 0;
+
+	for (int i = MST_ROLE_NONE + 1; i < MST_ROLE__COUNT; i++) {
+		const struct mst_conf_role *r = mst_conf_role(c, (enum mst_role)i);
+
+		if (r && *r->certificate && *r->key)
+			p[n++] = (struct place){ mst_role_name[i], r->fqdn, r->certificate, r->key };
+	}
+	if (mst_conf_diameter_tls(c))
+		p[n++] = (struct place){ "diameter", c->diameter.identity, c->diameter.certificate, c->diameter.key };
+	return n;
+}
+
+static void __attribute__((format(printf, 4, 5))) tell(const struct renewal *v, const struct place *p, bool good, const char *format, ...)
+{
+	char text[MST_CONF_PATH + 700];
+	size_t n = (size_t)snprintf(text, sizeof(text), "%s: %s: ", p->whose, p->certificate);
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text + n, sizeof(text) - n, format, ap);
+	va_end(ap);
+	v->r->tell(v->r->arg, good, text);
+}
+
+/* The first certificate of the file: 0, 1 when there is no file, or -1, told. */
+static int old_certificate(const struct renewal *v, const struct place *p, struct mst_cert_info *ret_i, bool *ret_ours)
+{
+	uint8_t *pem = malloc(PEM_ROOM), der[MST_CERT_MAX];
+	FILE *f = fopen(p->certificate, "rbe");
+	int r = -1, e = errno;
+	size_t n, at = 0;
+
+	if (!f && e == ENOENT) {
+		r = 1;
+	} else if (!f || !pem) {
+		tell(v, p, false, "cannot be read: %s", strerror(f ? ENOMEM : e));
+	} else if (n = fread(pem, 1, PEM_ROOM, f), mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &n, NULL) || !n ||
+		   mst_cert_info((struct mst_view){ der, n }, ret_i, NULL)) {
+		tell(v, p, false, "holds no certificate of our profile; put it aside, and one is made for %s", p->fqdn);
+	} else {
+		*ret_ours = mst_cert_issued_by((struct mst_view){ der, n }, (struct mst_view){ v->ca, v->n_ca });
+		r = 0;
+	}
+	if (f)
+		fclose(f);
+	free(pem);
+	return r;
+}
+
+struct by_keeper { struct mst_keeper *keeper; const char *subject; };
+
+static int sign_by_keeper(struct mst_signer *s, struct mst_view tbs, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	struct by_keeper *k = s->ctx;
+	struct mst_authorisation leave = { .what = MST_AUTH_SIGN };
+
+	snprintf(leave.key_id, sizeof(leave.key_id), "%s", k->subject);
+	snprintf(leave.to, sizeof(leave.to), "musterd --renew-certificates");
+	return k->keeper->ops->sign(k->keeper, &leave, tbs, out, cap, ret_n);
+}
+
+/* Key and certificate into their files; what was not done is told. */
+static bool put_both(const struct renewal *v, const struct place *p, struct mst_view pkcs8, struct mst_view leaf)
+{
+	uint8_t key[2048], chain[PEM_ROOM];
+	struct mst_writer k = mst_writer_of(key, sizeof(key)), c = mst_writer_of(chain, sizeof(chain));
+	bool placed = false;
+	size_t at = 0;
+	int e;
+
+	mst_pem_put(&k, "PRIVATE KEY", pkcs8);
+	mst_pem_put(&c, "CERTIFICATE", leaf);
+	mst_pem_put(&c, "CERTIFICATE", (struct mst_view){ v->ca, v->n_ca });
+	const struct mst_file f[] = { { .path = p->key, .content = mst_written(&k), .mode = 0600, .same_owner = true },
+				      { .path = p->certificate, .content = mst_written(&c), .mode = 0644, .same_owner = true } };
+
+	e = k.ok && c.ok ? mst_files_replace(f, 2, &at, &placed) : ENOMEM;
+	mst_wipe(key, sizeof(key));
+	if (e && placed)
+		tell(v, p, false, "%s is written, and may be gone after a power cut: %s", f[at].path, strerror(e));
+	else if (e)
+		tell(v, p, false, "cannot write %s: %s", f[at].path, strerror(e));
+	return !e;
+}
+
+static bool issue(const struct renewal *v, const struct place *p, const char *fqdn)
+{
+	struct mst_cert_spec spec = { .role = MST_CERT_BOTH, .n_san = 1, .not_before = v->r->now - 60, .not_after = v->until, .path_len = -1 };
+	struct by_keeper k = { v->keeper, fqdn };
+	struct mst_signer signer = { .ctx = &k, .sign_tbs = sign_by_keeper };
+	uint8_t pkcs8[MST_PKEY_MAX], spki[MST_SPKI_MAX], der[MST_CERT_MAX];
+	struct mst_view ca = { v->ca, v->n_ca }, leaf = { der, 0 };
+	size_t n_key = 0, n_spki = 0;
+	struct mst_cert_info info;
+	bool good = false;
+
+	spec.san[0].kind = MST_ID_FQDN;
+	snprintf(spec.san[0].value, sizeof(spec.san[0].value), "%s", fqdn);
+	snprintf(spec.common_name, sizeof(spec.common_name), "%.64s", fqdn);
+	if (mst_pkey_generate(pkcs8, sizeof(pkcs8), &n_key) || mst_pkey_public((struct mst_view){ pkcs8, n_key }, spki, sizeof(spki), &n_spki))
+		tell(v, p, false, "no key could be made");
+	else if (mst_cert_issue(v->crypto, &signer, ca, (struct mst_view){ spki, n_spki }, &spec, der, sizeof(der), &leaf.n))
+		tell(v, p, false, "the keeper's CA did not sign for %s: where its key is in a device, musterd --check says more", fqdn);
+	else if (mst_cert_permitted(leaf, ca, &info))
+		tell(v, p, false, "the keeper's CA may not certify %s; have another CA do it", fqdn);
+	else
+		good = put_both(v, p, (struct mst_view){ pkcs8, n_key }, leaf);
+	mst_wipe(pkcs8, sizeof(pkcs8));
+	return good;
+}
+
+/* False: it should be new, and is not. */
+static bool renew(struct renewal *v, const struct place *p)
+{
+	struct mst_cert_info old = { 0 };
+	char until[17] = "";
+	struct mst_writer w = mst_writer_of(until, sizeof(until) - 1);
+	bool ours = true;
+	int r = old_certificate(v, p, &old, &ours);
+	const char *fqdn = r ? p->fqdn : old.san[0].value;
+
+	if (r < 0)
+		return false;
+	if (!ours) {
+		tell(v, p, true, "is of another CA, and stays as it is: have it renewed there");
+		return true;
+	}
+	if (!r && (old.n_san != 1 || old.san[0].kind != MST_ID_FQDN)) {
+		tell(v, p, false, "has other names than one FQDN, which the keeper's CA does not give; put it aside, and one is made for %s", p->fqdn);
+		return false;
+	}
+	if (!issue(v, p, fqdn))
+		return false;
+	v->made++;
+	mst_put_timestamp(&w, v->until);
+	tell(v, p, true, "%s for %s, until %s", r ? "made" : "renewed", fqdn, until);
+	return true;
+}
+
+int mst_renew_certificates(const struct mst_conf *c, struct mst_keeper *k, struct mst_crypto *crypto, const struct mst_renewal *r, unsigned *ret_new,
+			   struct mst_diag *d)
+{
+	struct renewal v = { .r = r, .keeper = k, .crypto = crypto };
+	struct place p[PLACES];
+	size_t n = places(c, p);
+	mst_time ca_until;
+	bool good = true;
+	int e = k->ops->ca_cert(k, v.ca, sizeof(v.ca), &v.n_ca);
+
+	if (e || mst_ca_until((struct mst_view){ v.ca, v.n_ca }, &ca_until)) {
+		mst_diag_set(d, 0, "ca.pem", "cannot be read", NULL);
+		return e < 0 ? e : MST_FAULT_CORRUPT;
+	}
+	v.until = r->now + r->days * DAY < ca_until ? r->now + r->days * DAY : ca_until;
+	for (size_t i = 0; i < n; i++) {
+		size_t before = 0;
+
+		while (before < i && strcmp(p[before].certificate, p[i].certificate) != 0)
+			before++;
+		if (before == i && !renew(&v, &p[i]))       /* roles may have one together */
+			good = false;
+	}
+	*ret_new = v.made;
+	return good ? 0 : 1;
+}

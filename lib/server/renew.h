@@ -1,0 +1,27 @@
+/*
+ * New certificates of this installation's servers, with new keys, by the keeper's CA: `musterd --renew-certificates`. In this process and for who
+ * may read the keeper's files; no process that runs can ask for a server's certificate.
+ *
+ * A certificate keeps its name. One of another CA is left alone, and so is one with several names. Where a file is missing, one is made for
+ * the role's FQDN. Key and certificate take the place of the old ones together; what runs takes them over at its next reload.
+ */
+#ifndef MST_SERVER_RENEW_H
+#define MST_SERVER_RENEW_H
+
+#include "keeper/keeper.h"
+#include "server/config.h"
+
+#define MST_RENEW_DAYS 825           /* as `muster init` gives */
+#define MST_RENEW_DAYS_MAX 3650
+
+struct mst_renewal {
+	int64_t days;                                     /* but not beyond the CA's own end */
+	mst_time now;
+	void (*tell)(void *arg, bool good, const char *text);     /* each certificate, once: what became of it */
+	void *arg;
+};
+/* 0: each that is ours is new; 1: some are not, as was told; and how many are. Or a fault, explained in `d`, and nothing has changed. */
+MST_MUST_CHECK int mst_renew_certificates(const struct mst_conf *c, struct mst_keeper *k, struct mst_crypto *crypto, const struct mst_renewal *r,
+					  unsigned *ret_new, struct mst_diag *d);
+
+#endif
