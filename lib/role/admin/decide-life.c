@@ -55,6 +55,8 @@ static enum admin_verdict suspend(struct mst_node *n, const char *reason, enum m
 {
 	if (n->state == MST_NODE_SUSPENDED && stands(n->suspended_by, by))
 		return ADMIN_UNCHANGED;
+	if (n->state == MST_NODE_RELEASED && n->leave_by > now)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the node is leaving; release it again without a grace to end that at once");
 	if (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED)
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the node is revoked or released; there is nothing to suspend");
 	to(n, MST_NODE_SUSPENDED, reason, now);

@@ -55,6 +55,8 @@ static void grace(void **state)
 	assert_int_equal(admin_decide_node_act(&n, "release", "a", 100, true, MST_BY_INSTALLATION, NOW, &rsc, &d), ADMIN_DONE);
 	assert_int_equal(admin_decide_node_act(&n, "release", "b", 10, true, MST_BY_INSTALLATION, NOW, &rsc, &d), ADMIN_DONE);
 	assert_int_equal(n.leave_by, NOW + 10);
+	assert_int_equal(admin_decide_node_act(&n, "suspend", "c", 0, true, MST_BY_INSTALLATION, NOW, &rsc, &d), ADMIN_REFUSED);
+	assert_non_null(strstr(d.text, "release it again without a grace"));
 	assert_int_equal(admin_decide_node_act(&n, "release", "c", 0, true, MST_BY_INSTALLATION, NOW, &rsc, &d), ADMIN_DONE);
 	assert_int_equal(n.leave_by, 0);
 	assert_int_equal(admin_decide_node_act(&n, "release", "d", 10, true, MST_BY_INSTALLATION, NOW, &rsc, &d), ADMIN_UNCHANGED);
