@@ -6,6 +6,7 @@
 
 #include "tests/support/cm.h"
 
+#include "base/text.h"
 #include "server/engine-internal.h"
 
 #define ID "KM1@maf.example.com"
@@ -267,11 +268,75 @@ static void what_was_given_up(void **state)
 	still_opens();
 }
 
+#define BSF "bsf.example.com"
+
+/* A challenge of GBA whose vector is bound to the B-TID that it has at this BSF. */
+static void add_challenge(const char *bsf, uint8_t nth, char ret_nonce[GBA_NONCE_TEXT])
+{
+	static struct mst_gba_run run;
+	uint8_t raw[GBA_RAND + GBA_AUTN] = { nth };
+	char btid[MST_ID_MAX];
+	struct mst_writer w = mst_writer_of(btid, sizeof(btid)), nonce = mst_writer_of(run.run.nonce, sizeof(run.run.nonce));
+	const struct mst_key vector = { .n = 40, .b = { nth } };
+	struct mst_wrapped sealed;
+
+	memset(&run, 0, sizeof(run));
+	mst_put_base64(&w, (struct mst_view){ raw, GBA_RAND });
+	mst_put_str(&w, "@");
+	mst_put_str(&w, bsf);
+	mst_put_nul(&w);
+	mst_put_base64(&nonce, (struct mst_view){ raw, sizeof(raw) });
+	mst_put_nul(&nonce);
+	assert_true(w.ok && nonce.ok);
+	memcpy(run.run.rnd, raw, GBA_RAND);
+	run.run.until = MST_NEVER;
+	assert_int_equal(mst_channel_seal(&ch, c, &vector, &sealed), 0);
+	assert_int_equal(e.keeper->ops->wrap(e.keeper, ch.id, (struct mst_view){ sealed.b, sealed.n }, MST_PURPOSE_AV, btid, &run.av), 0);
+	assert_int_equal(mst_store_gba_run_insert(e.store, &run), 0);
+	memcpy(ret_nonce, run.run.nonce, GBA_NONCE_TEXT);
+}
+
+static uint32_t generation_of(const char *nonce)
+{
+	static struct mst_gba_run run;
+
+	assert_int_equal(mst_store_gba_run_get(e.store, nonce, &run), 0);
+	return mst_wrapped_generation(&run.av);
+}
+
+/* A challenge that nobody can answer any more is no loss: its BSF has another name by now, or is not played here. One that can be answered is wrapped anew. */
+static void challenges_of_no_bsf(void **state)
+{
+	struct mst_role_conf bsf;
+	char renamed[GBA_NONCE_TEXT], ours[GBA_NONCE_TEXT];
+	uint32_t gen;
+
+	(void)state;
+	memset(&bsf, 0, sizeof(bsf));
+	snprintf(bsf.fqdn, sizeof(bsf.fqdn), "%s", BSF);
+	add_challenge("bsf.before.example.com", 1, renamed);
+	add_challenge(BSF, 2, ours);
+	e.role_conf[MST_ROLE_BSF] = &bsf;
+	assert_int_equal(e.keeper->ops->rotate(e.keeper, &gen), 0);
+	turns();
+	assert_true(place().part == MST_WRAPPED__COUNT && place().rows == 3 && place().changed == 2);
+	assert_int_equal(place().bad, 0);
+	assert_int_equal(generations().before, 0);
+	assert_true(generation_of(renamed) == 1 && generation_of(ours) == 2);
+	e.role_conf[MST_ROLE_BSF] = NULL;
+	assert_int_equal(e.keeper->ops->rotate(e.keeper, &gen), 0);
+	turns();
+	assert_int_equal(place().bad, 0);
+	assert_int_equal(generations().before, 0);
+	assert_int_equal(generation_of(ours), 2);
+	still_opens();
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = { T(a_row_of_another_key_of_that_number), T(a_standby_lags), T(the_look_is_whole), T(nothing_to_wait_for),
-					    T(what_was_given_up) };
+					    T(what_was_given_up), T(challenges_of_no_bsf) };
 
 	return cmocka_run_group_tests_name("rotate", tests, NULL, NULL);
 }

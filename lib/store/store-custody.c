@@ -71,7 +71,7 @@ static int keyreg_anew(struct mst_keeper *k, const struct mst_wrapped_row *r, co
 }
 
 /* A vector is bound to the B-TID that its RAND gives, which is what the nonce begins with (TS 24.109). When the BSF has another name by now
- * nobody can answer it any more, and nothing is lost with it. */
+ * nobody can answer it any more, and nothing is lost with it: there is nothing to do. */
 static int vector_anew(struct mst_keeper *k, const struct mst_wrapped_row *r, const char *fqdn, struct mst_wrapped *ret_w)
 {
 	uint8_t raw[GBA_RAND + GBA_AUTN];
@@ -81,15 +81,15 @@ static int vector_anew(struct mst_keeper *k, const struct mst_wrapped_row *r, co
 	int got;
 
 	if (!*fqdn || !mst_base64_decode(mst_view_str(r->key_id), raw, sizeof(raw), &n) || n != sizeof(raw))
-		return MST_STORE_NONE;
+		return MST_KEEPER_SAME;
 	mst_put_base64(&w, (struct mst_view){ raw, GBA_RAND });
 	mst_put_str(&w, "@");
 	mst_put_str(&w, fqdn);
 	mst_put_nul(&w);
 	if (!w.ok)
-		return MST_STORE_NONE;
+		return MST_KEEPER_SAME;
 	got = k->ops->rewrap(k, &r->key, MST_PURPOSE_AV, btid, ret_w);
-	return got == MST_KEEPER_FORGED ? MST_STORE_NONE : got;
+	return got == MST_KEEPER_FORGED ? (int)MST_KEEPER_SAME : got;
 }
 
 int mst_wrapped_anew(struct mst_keeper *k, enum mst_wrapped_part p, const struct mst_wrapped_row *r, const char *fqdn, struct mst_wrapped *ret_w)

@@ -640,7 +640,7 @@ MST_MUST_CHECK int mst_store_wrapped_list(struct mst_store *s, enum mst_wrapped_
 MST_MUST_CHECK int mst_store_wrapped_put(struct mst_store *s, enum mst_wrapped_part p, int64_t row, const struct mst_wrapped *key);
 /*
  * That row's key wrapped with the generation in use, by whichever name and purpose its table binds into it; as the keeper's `rewrap`. `fqdn` is of
- * the row's role here (KEYREG, AV: the BSF); "" when that is not played here: FORGED then. AV: MST_STORE_NONE for one that nobody can answer any more.
+ * the row's role here (KEYREG, AV: the BSF); "" when that is not played here: FORGED then. AV: SAME also for one that nobody can answer any more.
  */
 MST_MUST_CHECK int mst_wrapped_anew(struct mst_keeper *k, enum mst_wrapped_part p, const struct mst_wrapped_row *r, const char *fqdn, struct mst_wrapped *ret_w);
 /* How far the wrapping anew is: everything before `after` of `part` (MST_WRAPPED__COUNT: the end) has that generation, of the key with that mark. */
