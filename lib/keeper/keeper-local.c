@@ -81,6 +81,13 @@ uint32_t mst_wrapped_generation(const struct mst_wrapped *w)
 	return w->n > WRAP_HEAD + MST_BOX_OVERHEAD && w->b[0] == WRAP_VERSION ? (uint32_t)w->b[1] << 8 | w->b[2] : 0;
 }
 
+void mst_wrapped_head(uint32_t generation, uint8_t ret[MST_WRAPPED_HEAD])
+{
+	ret[0] = WRAP_VERSION;
+	ret[1] = (uint8_t)(generation >> 8);
+	ret[2] = (uint8_t)generation;
+}
+
 static size_t wrap_head(const struct mst_wrapped *w)
 {
 	return w->b[0] == 1 ? 1 : WRAP_HEAD;

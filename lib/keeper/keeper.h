@@ -33,6 +33,9 @@ struct mst_wrapped { uint8_t b[MST_WRAPPED_MAX]; uint16_t n; };
 struct mst_keeper_generations { uint32_t now, before; uint32_t kind /* of `now`: 0 a file, else enum mst_secenv_kind */; uint8_t mark[MST_GENERATION_MARK] /* of `now` */; };
 /* Which one wrapped it; 0: it is nothing that a keeper wraps. */
 uint32_t mst_wrapped_generation(const struct mst_wrapped *w);
+/* What is wrapped with that generation begins with this, and nothing of another one does, so that a database can tell them apart. (In the first format, of the first one, it did not.) */
+#define MST_WRAPPED_HEAD 3
+void mst_wrapped_head(uint32_t generation, uint8_t ret[MST_WRAPPED_HEAD]);
 /* How many octets the key in it has, which is no secret; 0: it is nothing that a keeper wraps. */
 size_t mst_wrapped_octets(const struct mst_wrapped *w);
 /* No key, or one of a generation that is there. */

@@ -98,6 +98,7 @@ static void generations_are(uint32_t now, uint32_t before)
 static void a_rotation(void **state)
 {
 	struct mst_wrapped old = made(), fresh, again, forged;
+	uint8_t head[MST_WRAPPED_HEAD];
 	struct mst_key key;
 	uint32_t gen = 0;
 
@@ -128,6 +129,8 @@ static void a_rotation(void **state)
 		assert_int_equal(k->ops->rotate(k, &gen), MST_KEEPER_DENIED);
 		fresh = made();
 		assert_int_equal(mst_wrapped_generation(&fresh), was + 1);
+		mst_wrapped_head(was + 1, head);
+		assert_true(!memcmp(fresh.b, head, sizeof(head)) && memcmp(old.b, head, sizeof(head)));
 		for (int restart = 0; restart < 2; restart++) {
 			generations_are(was + 1, was);
 			same_key(&old, &key);

@@ -111,6 +111,7 @@ struct engine {
 	mst_ms seal_at;                   /* when it is sealed next */
 	struct event *rotate_timer;       /* engine-rotate.c: the next piece */
 	mst_ms rotate_at;                 /* not before */
+	bool rotate_again;                /* all rows of this rotation were gone over anew, because some had been passed over */
 	mst_time rotate_looked;           /* kept_until of the rotation whose rows were looked at once more; 0: none */
 	/* keys of no generation that there is; and those that do not open all the same */
 	struct { int part; int64_t after, n, foreign; bool done; char first[MST_ID_MAX], first_foreign[MST_ID_MAX]; } dead;

@@ -2,6 +2,8 @@
  * A new generation of the key-encryption key (decision 0027): every key in the store is wrapped anew, some rows at a time between
  * decisions, each piece with its place in one transaction. Both generations open what they have wrapped meanwhile. When a whole
  * pass is through the keeper destroys the one before; what it could not open holds that up, until an operator says otherwise.
+ * The place is a number of a row, and a file that was written anew (.dump, VACUUM) has others. So before the end the database is asked, by an index and in one
+ * transaction with the end, how many keys are not of the new generation: other ones than the pass has left, and it begins at the first row.
  *
  * A server of databases may be another one an hour later: a standby that lagged has rows of before then. So with one the generation before stays for keeper_wait,
  * and then every row is looked at once more, in the database as it is by then; what is found is wrapped anew, and the wait begins anew.
@@ -42,6 +44,15 @@ static int rewrap(struct engine *e, enum mst_wrapped_part part, const struct mst
 	return mst_wrapped_anew(e->keeper, part, r, fqdn_of(e, part, r), out);
 }
 
+/* As mst_store_wrapped_others() would count it. */
+static bool is_other(const struct mst_rotation *z, const struct mst_wrapped *w)
+{
+	uint8_t head[MST_WRAPPED_HEAD];
+
+	mst_wrapped_head((uint32_t)z->generation, head);
+	return w->n && (w->n < sizeof(head) || memcmp(w->b, head, sizeof(head)) != 0);
+}
+
 /* One row; 0 or a fault. */
 static int turn(struct engine *e, struct mst_rotation *z, const struct mst_wrapped_row *r)
 {
@@ -56,6 +67,7 @@ static int turn(struct engine *e, struct mst_rotation *z, const struct mst_wrapp
 	if (got < 0)
 		return got;
 	z->rows++;
+	z->stays += got && is_other(z, &r->key);
 	if (got == MST_KEEPER_FORGED || got == MST_KEEPER_DENIED) {
 		if (!z->bad++)
 			snprintf(z->bad_key, sizeof(z->bad_key), "%s", r->key_id);
@@ -158,15 +170,11 @@ static void tell_held(struct engine *e, const struct mst_rotation *z)
 		"muster keeper show; muster keeper finish", NULL);
 }
 
-static int end(struct engine *e, const struct mst_keeper_generations *g)
+static int retire(struct engine *e, const struct mst_keeper_generations *g)
 {
 	int r = e->keeper->ops->retire(e->keeper, g->before);
 
-	if (!r) {
-		mst_log(&e->u.log, MST_LOG_INFO, "a new key-encryption key is in use, the one before is destroyed", NULL);
-		return tell_destroyed(e, g);
-	}
-	if (r < 0)
+	if (r <= 0)
 		return r;
 	/* its CA key is still encrypted by the one before, which the next start mends: asking again at once is of no use */
 	mst_log(&e->u.log, MST_LOG_ERROR, "the keeper does not give up the key-encryption key of before", "remedy",
@@ -187,6 +195,76 @@ static int where(struct engine *e, const struct mst_keeper_generations *g, struc
 	*z = (struct mst_rotation){ .generation = g->now, .begun = (mst_time)time(NULL) };
 	memcpy(z->mark, g->mark, sizeof(z->mark));
 	return 0;
+}
+
+/* What a rotation waits for, once a pass is through. */
+enum next { NEXT_PIECE, NEXT_NOTHING /* somebody's word, or the time */, NEXT_END };
+
+static enum next next_of(const struct engine *e, const struct mst_rotation *z)
+{
+	if (z->part < MST_WRAPPED__COUNT)
+		return NEXT_PIECE;
+	if (z->bad || (mst_time)time(NULL) < z->kept_until)
+		return NEXT_NOTHING;
+	return !wait_of(e) || (z->kept_until && z->kept_until == e->rotate_looked) ? NEXT_END : NEXT_PIECE;
+}
+
+static void begin_pass(struct mst_rotation *z)
+{
+	z->part = z->after = z->rows = z->stays = 0;
+}
+
+/*
+ * Rows were passed over. Every one is seen once more; when some still were not, then a minute later: a row with a number that no pass comes by needs somebody's hand.
+ */
+static int go_over_again(struct engine *e, struct mst_rotation *z, int64_t others)
+{
+	char n[24], seen[24];
+	int r;
+
+	snprintf(n, sizeof(n), "%" PRIi64, others);
+	snprintf(seen, sizeof(seen), "%" PRIi64, z->stays);
+	mst_log(&e->u.log, MST_LOG_WARNING, "there are other keys of the generation before than were seen; all are looked at anew, and it stays", "keys", n, "seen", seen, NULL);
+	begin_pass(z);
+	r = mst_store_rotation_put(e->store, z);
+	if (!r)
+		r = mst_store_commit(e->store);
+	if (!r && e->rotate_again)
+		e->rotate_at = mst_now_ms() + AGAIN_MS;
+	e->rotate_again = true;
+	return r ? r : 1;
+}
+
+/*
+ * The one before is destroyed, if nothing needs it: looked at and done inside of one transaction, in which nobody else changes rows. It is one question to five indices, however
+ * many rows there are. 0, 1: there is more to do, or a fault.
+ */
+static int end(struct engine *e, const struct mst_keeper_generations *g)
+{
+	uint8_t head[MST_WRAPPED_HEAD];
+	struct mst_rotation z;
+	int64_t others = 0;
+	int r = mst_store_begin(e->store);
+
+	if (r)
+		return r;
+	mst_wrapped_head(g->now, head);
+	r = where(e, g, &z);
+	if (!r && next_of(e, &z) == NEXT_END) {
+		r = mst_store_wrapped_others(e->store, head, &others);
+		if (!r && others != z.stays)
+			r = go_over_again(e, &z, others);
+		else if (!r)
+			r = retire(e, g);
+		mst_store_rollback(e->store);
+		if (r)
+			return r;
+		e->rotate_again = false;
+		mst_log(&e->u.log, MST_LOG_INFO, "a new key-encryption key is in use, the one before is destroyed", NULL);
+		return tell_destroyed(e, g);
+	}
+	mst_store_rollback(e->store);
+	return r ? r : 1;
 }
 
 /* One row of the look below. 0 or a fault. */
@@ -295,18 +373,6 @@ int engine_rotate_start(struct engine *e, struct mst_diag *d)
 	return MST_FAULT_CONFIG;
 }
 
-/* What a rotation waits for, once a pass is through. */
-enum next { NEXT_PIECE, NEXT_NOTHING /* somebody's word, or the time */, NEXT_END };
-
-static enum next next_of(const struct engine *e, const struct mst_rotation *z)
-{
-	if (z->part < MST_WRAPPED__COUNT)
-		return NEXT_PIECE;
-	if (z->bad || (mst_time)time(NULL) < z->kept_until)
-		return NEXT_NOTHING;
-	return !wait_of(e) || (z->kept_until && z->kept_until == e->rotate_looked) ? NEXT_END : NEXT_PIECE;
-}
-
 /* The next piece, in a group; of another pass, when one is through. Where it is is read in there: another daemon may work on it, too. */
 static int go_on(struct engine *e, const struct mst_keeper_generations *g, struct mst_rotation *z)
 {
@@ -318,7 +384,7 @@ static int go_on(struct engine *e, const struct mst_keeper_generations *g, struc
 	r = where(e, g, z);
 	if (!r && next_of(e, z) == NEXT_PIECE) {
 		if (z->part == MST_WRAPPED__COUNT)
-			z->part = z->after = z->rows = 0;
+			begin_pass(z);
 		r = take_piece(e, z);
 		over = z->part == MST_WRAPPED__COUNT;
 		again = over && z->kept_until;

@@ -1,6 +1,8 @@
 /* The engine's part of a new key-encryption key, over a real keeper and a real store: what a row of before, a failed commit or a restart cannot do. */
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -332,11 +334,113 @@ static void challenges_of_no_bsf(void **state)
 	still_opens();
 }
 
+/* Whatever somebody does to the file while the daemon does not run. */
+static void by_other_hands(const char *sql)
+{
+	sqlite3 *db;
+
+	mst_store_close(e.store);
+	assert_int_equal(sqlite3_open(url + strlen("sqlite:"), &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(mst_store_open(url, &e.store, NULL), 0);
+}
+
+static int count_old(void *arg, const struct mst_wrapped_row *r)
+{
+	*(size_t *)arg += mst_wrapped_generation(&r->key) == 1;
+	return 0;
+}
+
+static size_t old_rows(void)
+{
+	size_t n = 0;
+
+	assert_int_equal(mst_store_wrapped_list(e.store, MST_WRAPPED_CREDENTIAL, 0, 0, count_old, &n), 0);
+	return n;
+}
+
+static void add_credentials(int from, int to)
+{
+	for (int i = from; i < to; i++) {
+		struct mst_credential row = { .purpose = MST_PURPOSE_KM, .expires = MST_NEVER };
+
+		snprintf(row.key_id, sizeof(row.key_id), "KM-%d@maf.example.com", i);
+		assert_int_equal(e.keeper->ops->create(e.keeper, MST_PURPOSE_KM, row.key_id, &row.key), 0);
+		assert_int_equal(mst_store_cred_put(e.store, MST_ROLE_MAF, &row, true), 0);
+	}
+}
+
+/*
+ * A rotation is cut, and the rows have other numbers when it goes on, as after .dump and reading that in: its place passes rows over. The old key goes when no row
+ * needs it any more.
+ */
+static void rows_have_other_numbers(void **state)
+{
+	uint32_t gen;
+
+	(void)state;
+	add_credentials(0, 299);
+	by_other_hands("UPDATE credential SET rowid = rowid + 1000");
+	assert_int_equal(e.keeper->ops->rotate(e.keeper, &gen), 0);
+	engine_rotate(&e);
+	assert_true(place().part == 0 && place().changed > 0 && place().changed < 300);
+	by_other_hands("UPDATE credential SET rowid = rowid - 1000");
+	assert_true(old_rows() > 0);
+	turns();
+	assert_int_equal(old_rows(), 0);
+	assert_int_equal(place().changed, 300);
+	assert_int_equal(place().bad, 0);
+	assert_int_equal(generations().before, 0);
+	still_opens();
+}
+
+/* The power went when the pass was through, and there is a key of before all the same; the one that nobody can open was given up. */
+static void found_at_the_end(void **state)
+{
+	struct mst_rotation z = { .part = MST_WRAPPED__COUNT, .begun = OLD, .given_up = 1, .stays = 1 };
+	struct mst_credential row = stored();
+	struct mst_keeper_generations g;
+	uint32_t gen;
+
+	(void)state;
+	snprintf(row.key_id, sizeof(row.key_id), "%s", "KM2@maf.example.com");
+	row.key.b[row.key.n - 1] ^= 1;
+	assert_int_equal(mst_store_cred_put(e.store, MST_ROLE_MAF, &row, true), 0);
+	assert_int_equal(e.keeper->ops->rotate(e.keeper, &gen), 0);
+	g = generations();
+	z.generation = g.now;
+	memcpy(z.mark, g.mark, sizeof(z.mark));
+	assert_int_equal(mst_store_rotation_put(e.store, &z), 0);
+	turns();
+	still_opens();
+	assert_true(place().changed == 1 && place().stays == 1 && old_rows() == 1);
+	assert_int_equal(generations().before, 0);
+}
+
+/* One that no pass ever sees: the key stays, and nobody looks all the time. */
+static void never_seen(void **state)
+{
+	uint32_t gen;
+
+	(void)state;
+	by_other_hands("UPDATE credential SET rowid = -1");
+	assert_int_equal(e.keeper->ops->rotate(e.keeper, &gen), 0);
+	turns();
+	assert_int_equal(generations().before, 1);
+	assert_true(e.rotate_at > mst_now_ms());
+	by_other_hands("UPDATE credential SET rowid = 1");
+	e.rotate_at = 0;
+	turns();
+	assert_int_equal(generations().before, 0);
+	still_opens();
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = { T(a_row_of_another_key_of_that_number), T(a_standby_lags), T(the_look_is_whole), T(nothing_to_wait_for),
-					    T(what_was_given_up), T(challenges_of_no_bsf) };
+					    T(what_was_given_up), T(challenges_of_no_bsf), T(rows_have_other_numbers), T(found_at_the_end), T(never_seen) };
 
 	return cmocka_run_group_tests_name("rotate", tests, NULL, NULL);
 }

@@ -177,6 +177,7 @@ struct mst_store_ops {
 	int (*wrapped_list)(struct mst_store *s, enum mst_wrapped_part p, int64_t after, size_t limit,
 			    int (*each)(void *, const struct mst_wrapped_row *), void *arg);
 	int (*wrapped_put)(struct mst_store *s, enum mst_wrapped_part p, int64_t row, const struct mst_wrapped *key);
+	int (*wrapped_others)(struct mst_store *s, const uint8_t head[MST_WRAPPED_HEAD], int64_t *ret_n);
 	int (*approval_insert)(struct mst_store *s, struct mst_approval *r);
 	int (*approval_update)(struct mst_store *s, const struct mst_approval *r);
 	int (*approval_get)(struct mst_store *s, int64_t id, struct mst_approval *ret);

@@ -410,6 +410,7 @@ const struct mst_store_ops sq_ops = {
 	.event_is = sq_event_is,
 	.wrapped_list = sq_wrapped_list,
 	.wrapped_put = sq_wrapped_put,
+	.wrapped_others = sq_wrapped_others,
 	.approval_insert = sq_approval_insert,
 	.approval_update = sq_approval_update,
 	.approval_get = sq_approval_get,

@@ -153,11 +153,11 @@ enum sq_slot {
 	SQ_EVENT_LAST,
 	SQ_EVENT_WALK,
 	SQ_EVENT_GET,
-	SQ_WRAPPED_CREDENTIALS, SQ_WRAPPED_CREDENTIAL,
-	SQ_WRAPPED_KEYREGS, SQ_WRAPPED_KEYREG,
-	SQ_WRAPPED_SIMS, SQ_WRAPPED_SIM,
-	SQ_WRAPPED_KSS, SQ_WRAPPED_KS,
-	SQ_WRAPPED_AVS, SQ_WRAPPED_AV,
+	SQ_WRAPPED_CREDENTIALS, SQ_WRAPPED_CREDENTIAL, SQ_WRAPPED_CREDENTIAL_OTHERS,
+	SQ_WRAPPED_KEYREGS, SQ_WRAPPED_KEYREG, SQ_WRAPPED_KEYREG_OTHERS,
+	SQ_WRAPPED_SIMS, SQ_WRAPPED_SIM, SQ_WRAPPED_SIM_OTHERS,
+	SQ_WRAPPED_KSS, SQ_WRAPPED_KS, SQ_WRAPPED_KS_OTHERS,
+	SQ_WRAPPED_AVS, SQ_WRAPPED_AV, SQ_WRAPPED_AV_OTHERS,
 	SQ_APPROVAL_INSERT, SQ_APPROVAL_UPDATE, SQ_APPROVAL_GET, SQ_APPROVAL_LIST, SQ_APPROVAL_WAITING, SQ_APPROVAL_FORGET,
 	SQ_ROTATION_PUT, SQ_ROTATION_GET,
 	SQ_SEAL_PUT,
@@ -471,6 +471,7 @@ int sq_event_is(struct mst_store *s, const struct mst_event_head *h);
 int sq_wrapped_list(struct mst_store *s, enum mst_wrapped_part p, int64_t after, size_t limit,
 		    int (*each)(void *, const struct mst_wrapped_row *), void *arg);
 int sq_wrapped_put(struct mst_store *s, enum mst_wrapped_part p, int64_t row, const struct mst_wrapped *key);
+int sq_wrapped_others(struct mst_store *s, const uint8_t head[MST_WRAPPED_HEAD], int64_t *ret_n);
 int sq_approval_insert(struct mst_store *s, struct mst_approval *r);
 int sq_approval_update(struct mst_store *s, const struct mst_approval *r);
 int sq_approval_get(struct mst_store *s, int64_t id, struct mst_approval *ret);

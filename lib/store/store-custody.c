@@ -41,6 +41,11 @@ int mst_store_wrapped_put(struct mst_store *s, enum mst_wrapped_part p, int64_t 
 	return (unsigned)p < MST_WRAPPED__COUNT ? s->ops->wrapped_put(s, p, row, key) : MST_FAULT_BUG;
 }
 
+int mst_store_wrapped_others(struct mst_store *s, const uint8_t head[MST_WRAPPED_HEAD], int64_t *ret_n)
+{
+	return s->ops->wrapped_others(s, head, ret_n);
+}
+
 bool mst_rotation_fits(const struct mst_rotation *r, const struct mst_keeper_generations *g)
 {
 	return r->generation == g->now && memcmp(r->mark, g->mark, sizeof(r->mark)) == 0;

@@ -643,6 +643,8 @@ MST_MUST_CHECK int mst_store_wrapped_put(struct mst_store *s, enum mst_wrapped_p
  * the row's role here (KEYREG, AV: the BSF); "" when that is not played here: FORGED then. AV: SAME also for one that nobody can answer any more.
  */
 MST_MUST_CHECK int mst_wrapped_anew(struct mst_keeper *k, enum mst_wrapped_part p, const struct mst_wrapped_row *r, const char *fqdn, struct mst_wrapped *ret_w);
+/* How many keys there are, in all parts, that do not begin with that (mst_wrapped_head() of the generation in use). By indices: it may be asked inside of a group. */
+MST_MUST_CHECK int mst_store_wrapped_others(struct mst_store *s, const uint8_t head[MST_WRAPPED_HEAD], int64_t *ret_n);
 /* How far the wrapping anew is: everything before `after` of `part` (MST_WRAPPED__COUNT: the end) has that generation, of the key with that mark. */
 struct mst_rotation {
 	int64_t generation, part, after, rows, changed, bad /* that nobody can open */;
@@ -651,6 +653,7 @@ struct mst_rotation {
 	uint8_t mark[MST_GENERATION_MARK];
 	mst_time kept_until;              /* the one before stays until then; 0: not every key is wrapped anew yet */
 	int64_t given_up;                 /* of `bad`, by an operator */
+	int64_t stays;                    /* keys that this pass saw and left as they are: nobody can open them, or nobody needs them */
 };
 /* It is a rotation to this very key: else its place says nothing. */
 bool mst_rotation_fits(const struct mst_rotation *r, const struct mst_keeper_generations *g);

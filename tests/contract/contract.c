@@ -335,7 +335,7 @@ void contract_realms_before_0021(struct fix *f, void (*by_hand)(const struct fix
 	}
 	f->s = mst_store_close(f->s);
 	by_hand(f, "UPDATE sim SET impi = 'A@IMS.example.ORG' WHERE imsi = '001010000000000'; UPDATE sim SET impi = 'b@IMS.example.org' WHERE imsi = '001010000000001';"
-		   " UPDATE sim SET impi = 'b@ims.example.org' WHERE imsi = '001010000000002'; DELETE FROM schema_version WHERE number >= 21");
+		   " UPDATE sim SET impi = 'b@ims.example.org' WHERE imsi = '001010000000002';" CONTRACT_BACK_0022 " DELETE FROM schema_version WHERE number >= 21");
 	contract_reopen(f);
 	assert_int_equal(mst_store_sim_find(f->s, MST_SIM_BY_IMPI, "A@ims.example.org", &got), 0);
 	assert_true(got.id == a[0].id);

@@ -45,6 +45,9 @@ int group_of_one(struct mst_store *s, int i);
 /* Things that hold at any time: the audit chain, the counters. Returns how many nodes there are. */
 int64_t check_invariants(struct mst_store *s);
 
+/* What takes 0022 back: for databases as they were before it. */
+#define CONTRACT_BACK_0022 " DROP INDEX credential_head; DROP INDEX keyreg_head; DROP INDEX sim_head; DROP INDEX gba_session_head; DROP INDEX gba_run_head;" \
+			   " ALTER TABLE rotation DROP COLUMN stays;"
 /* A database as it was before 0021, in which IMPIs are as somebody typed them; `by_hand` makes those changes while the store is closed. */
 void contract_realms_before_0021(struct fix *f, void (*by_hand)(const struct fix *f, const char *sql));
 

@@ -60,11 +60,64 @@ static void keys_are_wrapped_anew(void **state)
 	assert_int_equal(mst_store_wrapped_list(f->s, MST_WRAPPED__COUNT, 0, 2, keep, &s), MST_FAULT_BUG);
 }
 
+static int64_t others(struct fix *f, uint32_t generation)
+{
+	const uint8_t head[MST_WRAPPED_HEAD] = { 2, (uint8_t)(generation >> 8), (uint8_t)generation };
+	int64_t n = -1;
+
+	assert_int_equal(mst_store_wrapped_others(f->s, head, &n), 0);
+	return n;
+}
+
+/* Before a generation is destroyed: which keys are not of the one in use, in every table; what has no key is none. */
+static void keys_of_other_generations(void **state)
+{
+	static const uint8_t heads[][MST_WRAPPED_HEAD] = { { 1, 9, 9 }, { 2, 0, 1 }, { 2, 1, 0 }, { 2, 1, 1 }, { 2, 1, 2 }, { 3, 0, 0 } };
+	const struct mst_wrapped nine = { .n = 40, .b = { 2, 0, 9 } };
+	struct fix *f = *state;
+	struct mst_registration reg = make_reg(1);
+	static struct mst_gba_run run;
+	static struct mst_gba_session session;
+	struct mst_sim sim = { .imsi = "262011234567890", .impi = "a@b" };
+
+	assert_int_equal(others(f, 1), 0);
+	for (size_t i = 0; i < MST_COUNT(heads); i++) {
+		struct mst_credential c = make_cred((int)i + 1);
+
+		c.key.n = (uint16_t)(i == 4 ? 40 : MST_WRAPPED_HEAD + i);
+		memcpy(c.key.b, heads[i], MST_WRAPPED_HEAD);
+		assert_int_equal(mst_store_cred_put(f->s, MST_ROLE_MAF, &c, true), 0);
+	}
+	assert_int_equal(others(f, 0x0101), 5);
+	assert_int_equal(others(f, 1), 5);
+	assert_int_equal(others(f, 7), 6);
+	assert_int_equal(mst_store_reg_put(f->s, MST_ROLE_MEF, &reg), 0);
+	for (int i = 1; i <= 2; i++) {
+		struct mst_keyreg k = make_keyreg(i, 1);
+
+		k.key.n = (uint16_t)(i == 1 ? 0 : 2);
+		k.key.b[0] = 2;
+		k.key.b[1] = 1;
+		assert_int_equal(mst_store_keyreg_put(f->s, MST_ROLE_MEF, &k, true), 0);
+	}
+	assert_int_equal(others(f, 0x0101), 6);
+	sim.key = nine;
+	run.av = nine;
+	session.ks = nine;
+	snprintf(run.run.nonce, sizeof(run.run.nonce), "n");
+	snprintf(session.session.btid, sizeof(session.session.btid), "x@y");
+	assert_int_equal(mst_store_sim_insert(f->s, &sim), 0);
+	assert_int_equal(mst_store_gba_run_insert(f->s, &run), 0);
+	assert_int_equal(mst_store_gba_session_insert(f->s, &session), 0);
+	assert_int_equal(others(f, 0x0101), 9);
+	assert_int_equal(others(f, 9), 7);
+}
+
 static void the_place_is_kept(void **state)
 {
 	struct fix *f = *state;
 	struct mst_rotation z = { .generation = 2, .part = 1, .after = 77, .rows = 5, .changed = 4, .bad = 1, .bad_key = "x@y", .begun = 1700000000,
-				  .mark = { 1, [15] = 2 }, .kept_until = 1700003600, .given_up = 3 }, got;
+				  .mark = { 1, [15] = 2 }, .kept_until = 1700003600, .given_up = 3, .stays = 4 }, got;
 	bool alone = false;
 
 	assert_int_equal(mst_store_rotation_get(f->s, &got), MST_STORE_NONE);
@@ -141,7 +194,7 @@ static void approvals_wait(void **state)
 int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
-	const struct CMUnitTest tests[] = { T(keys_are_wrapped_anew), T(the_place_is_kept), T(approvals_wait) };
+	const struct CMUnitTest tests[] = { T(keys_are_wrapped_anew), T(keys_of_other_generations), T(the_place_is_kept), T(approvals_wait) };
 
 	if (argc > 1)
 		contract_prefix = argv[1];

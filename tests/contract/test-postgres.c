@@ -283,12 +283,12 @@ static void by_other_hands(void **state)
 /* Of a suspension from before 0019 nobody wrote down who had ordered it: it is the installation's. */
 static void suspended_before_0019(void **state)
 {
-	static const char back[] = "SET search_path = %s; ALTER TABLE node DROP COLUMN suspended_by; ALTER TABLE subscription DROP COLUMN suspended_by; DROP TABLE gba_flush;"
+	static const char back[] = "SET search_path = %s; ALTER TABLE node DROP COLUMN suspended_by; ALTER TABLE subscription DROP COLUMN suspended_by; DROP TABLE gba_flush;" CONTRACT_BACK_0022
 				   " DELETE FROM schema_version WHERE number >= 19; RESET search_path";
 	struct fix *f = *state;
 	struct mst_subscription sub = make_sub(1);
 	struct mst_node n = make_node(1);
-	char sql[300];
+	char sql[600];
 
 	n.state = MST_NODE_SUSPENDED;
 	n.suspended_by = sub.suspended_by = MST_BY_PROVIDER;
@@ -306,7 +306,7 @@ static void suspended_before_0019(void **state)
 
 static void by_hand(const struct fix *f, const char *sql)
 {
-	char text[500];
+	char text[900];
 
 	snprintf(text, sizeof(text), "SET search_path = %s; %s; RESET search_path", f->schema, sql);
 	contract_sql(text);

@@ -7,7 +7,7 @@
 #include "store/sqlite-db.h"
 
 struct plans {
-	char sql[96][1024];
+	char sql[104][1024];
 	size_t n;
 };
 
@@ -121,6 +121,7 @@ static void use_everything(struct mst_store *s)
 	struct mst_node node;
 	struct mst_cert_row cert;
 	struct mst_identity id;
+	static const uint8_t head[MST_WRAPPED_HEAD] = { 2, 0, 2 };
 	int64_t n[MST_NODE_RELEASED + 1];
 	uint64_t last;
 	struct mst_event_limit shorten = { .most = 1, .chunk = 2 };
@@ -165,6 +166,7 @@ static void use_everything(struct mst_store *s)
 		assert_int_equal(mst_store_event_list(s, &f, no_event, NULL), 0);
 	}
 	use_lists(s);
+	assert_int_equal(mst_store_wrapped_others(s, head, &n[0]), 0);
 	assert_int_equal(mst_store_event_last(s, &last), 0);
 	assert_int_equal(mst_store_event_span(s, &span), 0);
 	for (int i = 2; i < 5; i++)

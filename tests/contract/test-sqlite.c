@@ -335,7 +335,7 @@ static void requests_from_before_0015(void **state)
 	assert_int_equal(mst_store_node_insert(f->s, &n), 0);
 	f->s = mst_store_close(f->s);
 	by_other_hands(f->path, "DROP TABLE cert_request; DROP INDEX command_in_order; DROP INDEX sim_by_state; DROP INDEX approval_in_order; DROP INDEX node_by_ae_id;"
-		       " ALTER TABLE node DROP COLUMN suspended_by; ALTER TABLE subscription DROP COLUMN suspended_by; DROP TABLE gba_flush;"
+		       " ALTER TABLE node DROP COLUMN suspended_by; ALTER TABLE subscription DROP COLUMN suspended_by; DROP TABLE gba_flush;" CONTRACT_BACK_0022
 		       " ALTER TABLE rotation DROP COLUMN mark; ALTER TABLE rotation DROP COLUMN kept_until; ALTER TABLE rotation DROP COLUMN given_up;"
 		       " DELETE FROM sqlite_sequence WHERE name = 'cert_request'; DELETE FROM schema_version WHERE number >= 15");
 	for (int i = 0; mst_sqlite_migrations[i].number < 15; i++) {
@@ -371,7 +371,7 @@ static void suspended_before_0019(void **state)
 	assert_int_equal(mst_store_sub_put(f->s, &sub, true), 0);
 	assert_int_equal(mst_store_node_insert(f->s, &n), 0);
 	f->s = mst_store_close(f->s);
-	by_other_hands(f->path, "ALTER TABLE node DROP COLUMN suspended_by; ALTER TABLE subscription DROP COLUMN suspended_by; DROP TABLE gba_flush;"
+	by_other_hands(f->path, "ALTER TABLE node DROP COLUMN suspended_by; ALTER TABLE subscription DROP COLUMN suspended_by; DROP TABLE gba_flush;" CONTRACT_BACK_0022
 		       " DELETE FROM schema_version WHERE number >= 19");
 	contract_reopen(f);
 	assert_int_equal(mst_store_version(f->s), mst_sqlite_migrations_n);
