@@ -38,6 +38,57 @@ static void base64_refuses_what_it_would_not_write(void **state)
 	assert_false(mst_base64_decode(mst_view_str("Zm9v"), buf, 2, &n));
 }
 
+/* Every digit there is (RFC 4648 table 1), at every place, and every octet that is none. */
+static void base64_digits(void **state)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	(void)state;
+	for (unsigned at = 0; at < 4; at++) {
+		for (unsigned c = 0; c < 256; c++) {
+			uint8_t text[4] = { 'A', 'A', 'A', 'A' }, out[3], again[4];
+			struct mst_writer w = mst_writer_of(again, sizeof(again));
+			const char *digit = c ? strchr(digits, (int)c) : NULL;
+			size_t n = 0;
+			bool good;
+
+			text[at] = (uint8_t)c;
+			good = mst_base64_decode((struct mst_view){ text, sizeof(text) }, out, sizeof(out), &n);
+			/* the end of a shorter one */
+			assert_true(good == (digit || (c == '=' && at == 3)));
+			if (!digit)
+				continue;
+			assert_int_equal(n, 3);
+			assert_int_equal(out[0] << 16 | out[1] << 8 | out[2], (digit - digits) << (18 - 6 * at));
+			mst_put_base64(&w, (struct mst_view){ out, sizeof(out) });
+			assert_true(w.ok && w.n == 4);
+			assert_memory_equal(again, text, sizeof(text));
+		}
+	}
+}
+
+/* Nothing is written behind the room that there is, and the length is written only when all of it is right. */
+static void base64_room(void **state)
+{
+	static const char *const text[] = { "Zm9v", "Zm9vYmE=", "Zm9vYg==" };
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(text); i++) {
+		size_t want = i ? 6 - i : 3;
+
+		for (size_t cap = 0; cap <= 8; cap++) {
+			uint8_t out[9];
+			size_t n = 99;
+
+			memset(out, 0xee, sizeof(out));
+			assert_true(mst_base64_decode(mst_view_str(text[i]), out, cap, &n) == (cap >= want));
+			assert_int_equal(n, cap >= want ? want : 99);
+			assert_int_equal(out[cap < want ? cap : want], 0xee);
+		}
+	}
+	assert_true(mst_base64_decode(MST_VIEW_NONE, NULL, 0, &(size_t){ 9 }));
+}
+
 static void hex_both_cases(void **state)
 {
 	uint8_t buf[8];
@@ -128,7 +179,7 @@ static void decimal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(base64_known_answers), cmocka_unit_test(base64_refuses_what_it_would_not_write),
+		cmocka_unit_test(base64_known_answers), cmocka_unit_test(base64_refuses_what_it_would_not_write), cmocka_unit_test(base64_digits), cmocka_unit_test(base64_room),
 		cmocka_unit_test(hex_both_cases), cmocka_unit_test(percent_round_trip), cmocka_unit_test(utf8), cmocka_unit_test(mended), cmocka_unit_test(plain),
 		cmocka_unit_test(decimal),
 	};

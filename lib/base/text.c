@@ -2,12 +2,16 @@
 
 #include "base/secret.h"
 
-static const char b64_digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 /* Without a table or a branch, for keys are written so, too: 7 are from '9' to 'A'. */
 static uint8_t hex_digit(unsigned x)
 {
 	return (uint8_t)('0' + x + (((9 - x) >> 8) & 7));
+}
+
+/* The same of base64: from 'Z' to 'a', from 'z' to '0', from '9' to '+', from '+' to '/'. */
+static uint8_t b64_digit(unsigned x)
+{
+	return (uint8_t)('A' + x + (((25 - x) >> 8) & 6) - (((51 - x) >> 8) & 75) - (((61 - x) >> 8) & 15) + (((62 - x) >> 8) & 3));
 }
 
 void mst_put_hex(struct mst_writer *w, struct mst_view v)
@@ -28,10 +32,10 @@ void mst_put_base64(struct mst_writer *w, struct mst_view v)
 			x |= (uint32_t)v.p[i + 1] << 8;
 		if (left > 2)
 			x |= v.p[i + 2];
-		mst_put_u8(w, (uint8_t)b64_digit[x >> 18]);
-		mst_put_u8(w, (uint8_t)b64_digit[x >> 12 & 63]);
-		mst_put_u8(w, left > 1 ? (uint8_t)b64_digit[x >> 6 & 63] : '=');
-		mst_put_u8(w, left > 2 ? (uint8_t)b64_digit[x & 63] : '=');
+		mst_put_u8(w, b64_digit(x >> 18));
+		mst_put_u8(w, b64_digit(x >> 12 & 63));
+		mst_put_u8(w, left > 1 ? b64_digit(x >> 6 & 63) : '=');
+		mst_put_u8(w, left > 2 ? b64_digit(x & 63) : '=');
 	}
 }
 
@@ -66,9 +70,14 @@ unsigned mst_hex_digit(uint8_t c)
 	return ((c - (unsigned)'0') & (0 - number)) | ((low - 'a' + 10) & (0 - letter)) | (1 - (number | letter)) << 4;
 }
 
+/* What was found out of secrets is none itself: that all are digits, where the text ends. */
+static bool is(uint8_t c, uint8_t what)
+{
+	return mst_ct_equal((struct mst_view){ &c, 1 }, (struct mst_view){ &what, 1 });
+}
+
 bool mst_hex_decode(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n)
 {
-	static const uint8_t right = 0;
 	uint8_t wrong = 0;
 
 	if (in.n % 2 || in.n / 2 > cap)
@@ -79,48 +88,51 @@ bool mst_hex_decode(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n)
 		wrong |= (uint8_t)(h | l) & MST_HEX_NONE;
 		out[i / 2] = (uint8_t)(h << 4 | (l & 15));
 	}
-	/* that all are digits is no secret, if they are */
-	if (!mst_ct_equal((struct mst_view){ &wrong, 1 }, (struct mst_view){ &right, 1 }))
+	if (!is(wrong, 0))
 		return false;
 	*ret_n = in.n / 2;
 	return true;
 }
 
-static int b64_value(uint8_t c)
+#define B64_NONE 64u             /* it is no digit */
+
+static unsigned b64_value(uint8_t c)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	unsigned upper = within(c, 'A', 'Z'), lower = within(c, 'a', 'z'), number = within(c, '0', '9'), plus = within(c, '+', '+'), slash = within(c, '/', '/');
+
+	return ((c - (unsigned)'A') & (0 - upper)) | ((c - (unsigned)'a' + 26) & (0 - lower)) | ((c - (unsigned)'0' + 52) & (0 - number)) | (62 & (0 - plus)) |
+	       (63 & (0 - slash)) | ((1 - (upper | lower | number | plus | slash)) * B64_NONE);
 }
 
+/* Where '=' stands says how long it is, and nothing else of it. */
 bool mst_base64_decode(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n)
 {
-	size_t n = 0;
+	size_t pad = 0, n = 0;
+	unsigned wrong = 0;
 
 	if (in.n % 4)
 		return false;
+	if (in.n && is(in.p[in.n - 1], '='))
+		pad = is(in.p[in.n - 2], '=') ? 2 : 1;
+	if (in.n / 4 * 3 - pad > cap)
+		return false;
 	for (size_t i = 0; i < in.n; i += 4) {
-		bool last = i + 4 == in.n;
-		size_t pad = last && in.p[i + 3] == '=' ? (in.p[i + 2] == '=' ? 2u : 1u) : 0u;
+		size_t left = i + 4 == in.n ? 4 - pad : 4;
 		uint32_t x = 0;
 
 		for (size_t j = 0; j < 4; j++) {
-			int v = j >= 4 - pad ? 0 : b64_value(in.p[i + j]);
+			unsigned v = j < left ? b64_value(in.p[i + j]) : 0;
 
-			if (v < 0)
-				return false;
-			x = x << 6 | (uint32_t)v;
+			wrong |= v & B64_NONE;
+			x = x << 6 | (v & 63);
 		}
 		/* one spelling per value: the bits under the padding are zero */
-		if (x & ((1u << (8 * pad)) - 1) || cap - n < 3 - pad)
-			return false;
-		for (size_t j = 0; j < 3 - pad; j++)
+		wrong |= x & ((1u << (8 * (4 - left))) - 1);
+		for (size_t j = 0; j + 1 < left; j++)
 			out[n++] = (uint8_t)(x >> (16 - 8 * j));
 	}
+	if (!is((uint8_t)(wrong | wrong >> 8), 0))
+		return false;
 	*ret_n = n;
 	return true;
 }

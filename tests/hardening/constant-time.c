@@ -192,6 +192,33 @@ static int hex_read(void)
 	return !mst_hex_decode(V(text), out, sizeof(out), &n) || n != sizeof(out);
 }
 
+static int base64(void)
+{
+	uint8_t text[80];
+	struct mst_writer w = mst_writer_of(text, sizeof(text));
+
+	secret(a32, sizeof(a32));
+	for (size_t n = 0; n <= 3; n++)
+		mst_put_base64(&w, (struct mst_view){ a32 + 7 * n, n });
+	mst_put_base64(&w, V(a32));
+	return !w.ok;
+}
+
+/* As of hex: each digit is secret. Where the text ends is not, and that is a comparison, too. */
+static int base64_read(void)
+{
+	uint8_t text[68], out[51];
+	size_t n;
+
+	memcpy(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/Zg==", sizeof(text));
+	for (size_t end = 64; end <= sizeof(text); end += 4) {
+		secret(text, end);
+		if (!mst_base64_decode((struct mst_view){ text, end }, out, sizeof(out), &n) || n != (end == 64 ? 48 : 49))
+			return 1;
+	}
+	return 0;
+}
+
 static int secret_read(void)
 {
 	uint8_t text[120];
@@ -226,7 +253,7 @@ static const struct { const char *name; int (*go)(void); bool leaks, compares; }
 	{ "seal", seal, false, false }, { "seal-key", seal_key, false, false }, { "milenage", milenage, false, true },
 	{ "tuak", tuak, false, true }, { "digest", digest, false, true }, { "naf-keys", naf_keys, false, false },
 	{ "hex", hex, false, false }, { "secret-text", secret_text, false, false },
-	{ "hex-read", hex_read, false, true }, { "secret-read", secret_read, false, true }, { "open", box_open, false, true },
+	{ "hex-read", hex_read, false, true }, { "base64", base64, false, false }, { "base64-read", base64_read, false, true }, { "secret-read", secret_read, false, true }, { "open", box_open, false, true },
 };
 
 static void fresh(void)

@@ -9,7 +9,7 @@ from support import BUILD
 HERE = pathlib.Path(__file__).parent
 
 CASES = {"leaky-compare", "leaky-table", "equal", "km", "trigger", "seal", "seal-key", "milenage", "tuak", "digest", "naf-keys", "hex", "secret-text",
-         "hex-read", "secret-read", "open"}
+         "hex-read", "base64", "base64-read", "secret-read", "open"}
 
 
 @pytest.fixture(scope="module")
