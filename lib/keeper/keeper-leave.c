@@ -260,5 +260,10 @@ bool keeper_allowed(struct local *l, enum keeper_guarded op)
 
 void mst_keeper_local_four_eyes(struct mst_keeper *k, const struct mst_four_eyes *f)
 {
-	keeper_of(k)->four = *f;
+	struct local *l = keeper_of(k);
+
+	/* who said yes a moment ago may be nobody any more */
+	if (l->four.n_people != f->n_people || memcmp(l->four.people, f->people, f->n_people * sizeof(f->people[0])) != 0)
+		l->armed = KEEPER_NOTHING;
+	l->four = *f;
 }

@@ -327,7 +327,7 @@ void mst_keeper_local_limits(struct mst_keeper *k, const struct mst_keeper_limit
  */
 void mst_keeper_local_spent(struct mst_keeper *k);
 /* From now on these want four eyes: rotate, seal_log anew. Without a yes that was given moments ago it is LEAVE. (Without four eyes seal_log anew
- * wants one person's word all the same.) */
+ * wants one person's word all the same.) Told again when the people are others: a yes that was given and not used yet is none then. */
 void mst_keeper_local_four_eyes(struct mst_keeper *k, const struct mst_four_eyes *f);
 /* For tests: what a keeper has done since it was opened. */
 struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, bootstraps, naf_keys, seals, rotated, rewrapped, refused; };

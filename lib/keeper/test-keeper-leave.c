@@ -308,6 +308,27 @@ static void off(void **state)
 	assert_int_equal(accept_log(), MST_KEEPER_LEAVE);
 }
 
+/* The people are others from one moment to the next: also for what was asked for, and for a yes that was given and not used. */
+static void other_people(void **state)
+{
+	const struct mst_four_eyes four = { MST_GUARD_ROTATE | MST_GUARD_ACCEPT, EXPIRES, { ANNA, CARL }, 2 };
+	struct mst_ticket t = asked(ANNA, ROTATE), of_bert = asked(BERT, OTHER), other = asked(ANNA, OTHER);
+
+	(void)state;
+	assert_int_equal(given(BERT, &t, ROTATE), 0);
+	mst_keeper_local_four_eyes(k, &four);
+	assert_int_equal(rotate(), MST_KEEPER_LEAVE);
+	assert_int_equal(given(BERT, &other, OTHER), MST_KEEPER_DENIED);
+	assert_int_equal(given(ANNA, &of_bert, OTHER), MST_KEEPER_DENIED);
+	assert_int_equal(given(CARL, &of_bert, OTHER), MST_KEEPER_DENIED);
+	assert_int_equal(given(CARL, &other, OTHER), 0);
+	t = asked(ANNA, ROTATE);
+	assert_int_equal(given(CARL, &t, ROTATE), 0);
+	/* the same people again take nothing back */
+	mst_keeper_local_four_eyes(k, &four);
+	assert_int_equal(rotate(), 0);
+}
+
 static void used_ones_fill_up(void **state)
 {
 	struct mst_ticket t;
@@ -362,7 +383,7 @@ static void an_old_yes_is_not_said_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(two_persons_and_once), T(a_yes_is_good_for_moments), T(content_is_bound), T(nobody_makes_it_up),
-					    T(across_a_restart), T(one_stands_for_the_log), T(off), T(used_ones_fill_up), T(an_old_yes_is_not_said_again) };
+					    T(across_a_restart), T(one_stands_for_the_log), T(off), T(other_people), T(used_ones_fill_up), T(an_old_yes_is_not_said_again) };
 
 	return cmocka_run_group_tests_name("keeper-leave", tests, NULL, NULL);
 }

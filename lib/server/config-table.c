@@ -137,7 +137,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "four_eyes.people", MST_CONF_T_GROUPS, AT(four_eyes.people), .stride = sizeof(struct mst_conf_person),
 	  .count = offsetof(struct mst_conf, four_eyes.n_people), .max = MST_PEOPLE_MAX,
 	  .help = "who may ask for it and say yes, two at least, and whatever the installation's own user may ask for besides; with any, all users may "
-		  "connect to the sockets" },
+		  "connect to the sockets; a reload changes them, at the keeper, too: what somebody asked for or said yes to who is not named any more is nothing then" },
 	{ "four_eyes.people.uid", MST_CONF_T_COUNT, MST_CONF_NEEDED, NULL, "1301", RANGE(0, 4294967294), ELEM(struct mst_conf_person, uid),
 	  .help = "user id on this machine, as musterd hears it from the kernel: of the user namespace that it runs in; not 65534, which stands "
 		  "for everybody whom that one does not map" },

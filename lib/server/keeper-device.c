@@ -58,19 +58,25 @@ static int open_root(const struct mst_keeper_device *dev, int kind, struct secen
 	return MST_FAULT_CONFIG;
 }
 
-static void set_limits(struct mst_keeper *k, const struct mst_conf *c)
+void mst_keeper_take(struct mst_keeper *k, const struct mst_conf *c)
 {
-	struct mst_keeper_limit limit[MST_RATE__COUNT];
 	const struct mst_conf_four_eyes *f = &c->four_eyes;
 	struct mst_four_eyes four = { .expires = mst_conf_four(f) ? f->expires : 0, .n_people = f->n_people,
 				      .guards = (f->keeper ? MST_GUARD_ROTATE : 0) | (f->audit ? MST_GUARD_ACCEPT : 0) };
 
 	for (size_t i = 0; i < f->n_people; i++)
 		four.people[i] = (uint32_t)f->people[i].uid;
+	mst_keeper_local_four_eyes(k, &four);
+}
+
+static void set_limits(struct mst_keeper *k, const struct mst_conf *c)
+{
+	struct mst_keeper_limit limit[MST_RATE__COUNT];
+
 	for (size_t i = 0; i < MST_RATE__COUNT; i++)
 		limit[i] = (struct mst_keeper_limit){ (uint32_t)c->keeper_limits.alarm[i], (uint32_t)c->keeper_limits.most[i] };
 	mst_keeper_local_limits(k, limit, mst_now_ms);
-	mst_keeper_local_four_eyes(k, &four);
+	mst_keeper_take(k, c);
 }
 
 /* A CA key in a device that no setting leads to would be away for ever. */

@@ -20,6 +20,9 @@ const char *mst_key_device(enum mst_secenv_kind kind, const struct mst_conf_keep
 MST_MUST_CHECK int mst_keeper_open(const struct mst_conf *c, bool starts, const struct mst_ca_holder *ca, struct mst_crypto *crypto,
 				   struct mst_keeper **ret_k, struct mst_diag *d);
 
+/* What a reload may have changed: the people of four_eyes. Of one that mst_keeper_open() gave; told by the supervisor, never by the engine. */
+void mst_keeper_take(struct mst_keeper *k, const struct mst_conf *c);
+
 /*
  * A device of the key-encryption key, at the far side of a process (keeper-apart.c): strangers' code of a token has no place beside keys. Begun before anything is
  * read; ended by free, and with this process. Its root has bind, unlock and unbind. `open`: opens the device there,

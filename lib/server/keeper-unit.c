@@ -73,6 +73,17 @@ static int keeper_start(struct mst_unit *u, struct mst_diag *d)
 	return r;
 }
 
+static int keeper_reload(struct mst_unit *u, struct mst_diag *d)
+{
+	struct keeper_unit *k = (struct keeper_unit *)(void *)u;
+
+	(void)d;
+	if (!k->keeper)
+		return MST_FAULT_BUG;
+	mst_keeper_take(k->keeper, u->conf);
+	return 0;
+}
+
 /* May come before START: the keys of the processes that were started earlier. */
 static void keeper_channel(struct mst_unit *u, const struct mst_channel *c)
 {
@@ -154,6 +165,7 @@ const struct mst_unit_ops mst_keeper_unit = {
 	.kind = MST_PROC_KEEPER,
 	.size = sizeof(struct keeper_unit),
 	.start = keeper_start,
+	.reload = keeper_reload,
 	.attach = keeper_attach,
 	.channel = keeper_channel,
 	.drain = keeper_drain,

@@ -5,6 +5,7 @@
 
 #include "crypto/heap.h"
 #include "server/check.h"
+#include "server/keeper-device.h"
 #include "server/supervisor-internal.h"
 
 /* "Reloaded" is a promise about every process, so each must have said so, or be one that began with it. */
@@ -169,6 +170,8 @@ void reload(struct supervisor *s)
 	supervisor_take_log(s);
 	crl_reloaded(s);
 	publish_reloaded(s, was);
+	if (s->keeper)
+		mst_keeper_take(s->keeper, c);        /* processes = single */
 	mst_conf_free(was);
 	for (size_t i = 0; i < s->n; i++)
 		reload_tell(&s->child[i]);

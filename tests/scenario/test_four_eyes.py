@@ -169,6 +169,37 @@ def test_the_kernel_says_who_asks(inst):
     assert (inst.dir / "run").stat().st_mode & 0o077 == 0
 
 
+def people(inst, was, now):
+    """The configuration names other people, and every process goes by it."""
+    conf = inst.dir / "musterd.conf"
+    assert was in conf.read_text()
+    conf.write_text(conf.read_text().replace(was, now))
+    seen = inst.log_text().count("supervisor: reloaded")
+    inst.process.send_signal(signal.SIGHUP)
+    until("the reload", lambda: inst.log_text().count("supervisor: reloaded") > seen, context=inst.log_text)
+
+
+def test_other_people_by_a_reload(inst):
+    """Who is named now says yes, who is not any more does not, and what the latter asked for waits in vain: at the keeper as at the engine, at once."""
+    status, body = say(inst, BERT, "POST", "/v1/events/export", {})
+    assert status == 202, body
+    people(inst, "uid = 1301", "uid = 1400")
+    try:
+        a = ask(inst, "keeper", "rotate", status=4)["approval"]
+        assert give(inst, BERT, a)[0] == 403
+        status, told = give(inst, CARL, body["approval"])
+        assert status == 409 and "one of you is not of four_eyes.people" in told["error"]["text"], told
+        before = generation(inst)
+        status, told = give(inst, STRANGER, a)
+        assert status == 200 and told["generation"] == before + 1, told
+    finally:
+        people(inst, "uid = 1400", "uid = 1301")
+    until("the end", lambda: "before" not in ask(inst, "keeper", "show"), context=inst.log_text)
+    a = ask(inst, "keeper", "rotate", status=4)["approval"]
+    assert give(inst, STRANGER, a)[0] == 403
+    run_muster(inst, "approve", "refuse", a["id"], "--reason", "once is enough")
+
+
 def test_what_was_changed_meanwhile_is_not_done(inst):
     """Somebody who writes the store makes another request of it."""
     inst.subscription_at()
