@@ -129,6 +129,48 @@ int own_rekey(struct mst_secenv *from, struct mst_secenv *to, const char *name, 
 	return r;
 }
 
+/* One slot of own_erase(). */
+static int erase_one(struct mst_secenv *env, const char *name, struct own_cert *c, uint8_t *b, struct mst_diag *d)
+{
+	struct mst_diag unused = { 0 };
+	size_t n = 0;
+	int r = env->ops->load_blob(env, name, b, BLOB_MAX, &n, d);
+
+	if (r == MST_SECENV_NONE || (!r && !n))
+		return 0;
+	if (!r && !get((struct mst_view){ b, n }, c)) {
+		mst_diag_set(d, 0, name, "holds no certificate that this version knows", NULL);
+		r = MST_SECENV_CORRUPT;
+	}
+	if (!r && env->ops->key_erase)
+		r = env->ops->key_erase(env, &c->key, d);
+	/* a slot without its key is of no use to an agent that is started in place of the rest of the reset; on a full disk it stays until its file goes */
+	if (!r)
+		(void)!env->ops->store_blob(env, name, MST_VIEW_NONE, &unused);
+	return r;
+}
+
+int own_erase(struct mst_secenv *env, struct mst_diag *d)
+{
+	struct own_cert *c = calloc(1, sizeof(*c));
+	uint8_t *b = malloc(BLOB_MAX);
+	int r = b && c ? 0 : MST_FAULT_MEMORY;
+	bool lost = false;
+
+	for (int s = 0; !r && s < OWN__COUNT; s++) {
+		r = erase_one(env, names[s], c, b, d);
+		lost |= r == MST_SECENV_CORRUPT;
+		r = r == MST_SECENV_CORRUPT ? 0 : r;
+	}
+	if (c)
+		own_wipe(c);
+	if (b)
+		mst_wipe(b, BLOB_MAX);
+	free(c);
+	free(b);
+	return !r && lost ? MST_SECENV_CORRUPT : r;
+}
+
 json_t *own_status(struct mst_secenv *env)
 {
 	struct own_cert *c = calloc(1, sizeof(*c));

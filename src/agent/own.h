@@ -68,6 +68,11 @@ void own_release(struct agent *a, const struct mst_secenv_key *k);
  */
 MST_MUST_CHECK int own_rekey(struct mst_secenv *from, struct mst_secenv *to, const char *name, uint8_t *b, size_t cap, size_t *n,
 			     struct mst_secenv_key *ret_left, struct mst_diag *d);
+/*
+ * A factory reset: the keys of all slots go from the device, each before the blob that names it. Called again it goes on where it was. 0; CORRUPT, with all others
+ * gone: a slot cannot be read, and nobody knows its key; or what the device said, with the slots that are left as they were.
+ */
+MST_MUST_CHECK int own_erase(struct mst_secenv *env, struct mst_diag *d);
 /* Name and times of the active one, for people; null when there is none. */
 json_t *own_status(struct mst_secenv *env);
 

@@ -1,9 +1,10 @@
 /*
  * Factory reset: the node forgets whom it was with, and all that it was told. What it was born with lies outside of its state and
- * stays. The credentials go first, each in one atomic step; wherever the power goes, the node has what it had or has nothing
+ * stays. The credentials go first, each in one atomic step, then the key pairs that were made in a device; wherever the power goes, the node has what it had or has nothing
  * of it, and the same command finishes the work.
  */
 #include "agent/inside.h"
+#include "agent/own.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -37,21 +38,51 @@ int ctl_lock_state(const struct agent_config *cfg)
 	return -1;
 }
 
-/* Both slots, as long as the store can be read; what cannot be read goes with its file. */
+static void point(const struct agent_config *cfg, const char *name)
+{
+	if (!strcmp(cfg->crash_at, name))
+		kill(getpid(), SIGKILL);
+}
+
+/* Key pairs that were made for certificates in a token or a card are objects there, and only the store knows which. */
+static void tell_left(const struct agent_config *cfg)
+{
+	struct mst_diag d = { 0 };
+	enum mst_secenv_kind kind;
+
+	if (!mst_secenv_kind_of(cfg->key_file, mst_crypto_openssl(), &kind, &d) && (kind == MST_SECENV_PKCS11 || kind == MST_SECENV_UICC))
+		fprintf(stderr, "muster-agent: %s: the store cannot be read, so nobody knows which key pairs were made there for certificates; they stay there\n",
+			mst_secenv_kind_text(kind));
+}
+
+/*
+ * Both slots, and the keys of certificates in a device, before the files that name them: as long as the store can be read. What cannot be read goes
+ * with its file.
+ */
 static int erase_slots(const struct agent_config *cfg)
 {
 	struct mst_secenv *env = NULL;
 	struct mst_diag d = { 0 };
 	int r = agent_store_open(cfg, mst_crypto_openssl(), &env, &d);
 
-	if (r == MST_SECENV_CORRUPT || r >= MST_SECENV_CLEARED)
+	if (r == MST_SECENV_CORRUPT || r >= MST_SECENV_CLEARED) {
+		tell_left(cfg);
 		return 0;
+	}
 	if (!r)
 		r = env->ops->erase(env, MST_SLOT_PENDING, &d);
 	if (!r)
 		r = env->ops->erase(env, MST_SLOT_ACTIVE, &d);
+	if (!r) {
+		point(cfg, "reset-slots");
+		r = own_erase(env, &d);
+	}
 	if (env)
 		env->ops->close(env);
+	if (r == MST_SECENV_CORRUPT) {
+		tell_left(cfg);
+		return 0;
+	}
 	if (r)
 		fprintf(stderr, "muster-agent: %s: %s\n", cfg->state, d.text[0] ? d.text : r < 0 ? mst_fault_text(r) : "cannot be changed");
 	return r;
@@ -110,8 +141,8 @@ int ctl_reset(const struct agent_config *cfg, bool yes)
 	if (fd < 0)
 		return EXIT_REFUSED;
 	r = erase_slots(cfg);
-	if (!r && !strcmp(cfg->crash_at, "reset-erased"))
-		kill(getpid(), SIGKILL);
+	if (!r)
+		point(cfg, "reset-erased");
 	if (!r && remove_files(cfg->state)) {
 		fprintf(stderr, "muster-agent: %s: %s\n", cfg->state, strerror(errno));
 		r = MST_FAULT_IO;

@@ -20,6 +20,7 @@ struct fake {
 	struct mst_secenv s;
 	struct { uint8_t pkcs8[MST_PKEY_MAX]; size_t n; } object[OBJECTS];
 	bool makes_none, signs_not;
+	unsigned away_at;                /* at which erasing it is away; 0: at none */
 	struct { char name[33]; uint8_t b[16384]; size_t n; } blob[BLOBS];
 	bool full;
 };
@@ -112,7 +113,11 @@ static int key_sign(struct mst_secenv *s, const struct mst_secenv_key *k, const 
 
 static int key_erase(struct mst_secenv *s, const struct mst_secenv_key *k, struct mst_diag *d)
 {
+	struct fake *f = (struct fake *)s;
+
 	(void)d;
+	if (f->away_at && --f->away_at == 0)
+		return MST_SECENV_ABSENT;
 	if (object(s, k).n)
 		((struct fake *)s)->object[k->b[1]].n = 0;
 	return 0;
@@ -381,6 +386,45 @@ static void put_text(struct mst_writer *w, const char *text)
 	mst_put_block16(w, mst_view_str(text));
 }
 
+/* A factory reset: the keys of certificates go from the device before their names do, the maker's stays; what fails is done by the same once more. */
+static void certificates_keys_go(void **state)
+{
+	struct mst_root_cred north = cred("north");
+	struct fake *f = *state;
+	struct agent *a = booted(f, &north, false);
+	struct mst_secenv_key initial;
+	struct mst_diag d = { 0 };
+
+	assert_int_equal(key_make(&f->s, &initial, &d), 0);
+	of_the_other_mef(a, north.mef_fqdn);
+	for (int s = 0; s < OWN__COUNT; s++) {
+		assert_int_equal(key_make(&f->s, &a->own.slot[s].key, &d), 0);
+		assert_int_equal(own_store(a, (enum own_slot)s, &d), 0);
+	}
+	assert_int_equal(objects(f), OWN__COUNT + 1);
+	/* the device goes away in the middle: what it still has is named still */
+	f->away_at = 2;
+	assert_int_equal(own_erase(&f->s, &d), MST_SECENV_ABSENT);
+	assert_int_equal(objects(f), OWN__COUNT);
+	assert_int_equal(own_erase(&f->s, &d), 0);
+	assert_true(objects(f) == 1 && object(&f->s, &initial).n);
+	assert_int_equal(own_erase(&f->s, &d), 0);
+	/* no slot has a key that is not there */
+	killed(a);
+	a = booted(f, &north, false);
+	own_load(a);
+	for (int s = 0; s < OWN__COUNT; s++)
+		assert_false(a->own.slot[s].there);
+	/* one that cannot be read is told, and holds the others up no more */
+	of_the_other_mef(a, north.mef_fqdn);
+	assert_int_equal(key_make(&f->s, &a->own.slot[OWN_REQUEST].key, &d), 0);
+	assert_int_equal(own_store(a, OWN_REQUEST, &d), 0);
+	assert_int_equal(f->s.ops->store_blob(&f->s, "cert-active", MST_VIEW_LIT("?"), &d), 0);
+	assert_int_equal(own_erase(&f->s, &d), MST_SECENV_CORRUPT);
+	assert_true(objects(f) == 1 && object(&f->s, &initial).n);
+	killed(a);
+}
+
 /* What an agent of before kept of a registration with somebody else is read; from then on its end is known, and so is that it is gone. */
 static void registrations_of_before_are_read(void **state)
 {
@@ -444,7 +488,7 @@ static int tear_down(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(the_wait_is_kept), T(a_failed_save_loses_nobody), T(who_comes_back_does_not_leave), T(certificates_of_another_mef_go), T(no_key_of_a_failed_request_stays),
+	const struct CMUnitTest tests[] = { T(the_wait_is_kept), T(a_failed_save_loses_nobody), T(who_comes_back_does_not_leave), T(certificates_of_another_mef_go), T(certificates_keys_go), T(no_key_of_a_failed_request_stays),
 					    T(registrations_of_before_are_read) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

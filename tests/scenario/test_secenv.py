@@ -125,6 +125,12 @@ class Token:
         assert got.returncode != 0 or not (self.dir / "private").exists()
 
 
+    def pairs(self):
+        """Names of the private keys in it."""
+        objects = [o for o in re.split(r"\n(?=\S)", self.tool("--list-objects").stdout) if o.strip()]
+        return {re.search(r"ID:\s+(\S+)", o).group(1).lower() for o in objects if o.startswith("Private Key")}, len(objects)
+
+
 class Card:
     """A UICC with a key applet (ours: tests/support/key_card.py) in the virtual reader of a pcscd."""
     backend = "card"
@@ -144,6 +150,9 @@ class Card:
     def stop(self):
         self.put_in.__exit__(None, None, None)
         self.reader.close()
+
+    def pairs(self):
+        return {name.hex() for kind, name in self.card.objects if kind == PAIR}, len(self.card.objects)
 
     def settings(self, kind="card"):
         return f'secenv = {{ backend = "{kind}"; reader = "Virtual"; pin_file = "{self.dir}/pin"; }};\n'
@@ -209,6 +218,25 @@ def born(inst, device, number, known=True):
     return node
 
 
+def gives_it_all_back(node, device):
+    """A factory reset, which is cut, and tried with the device away: the pair that the MEF certified goes with the store; that of the initial credential stays."""
+    initial = record_of(node.dir / "node.key")[1:].hex()
+    settings = f'node_id = "{node.id}";\n' + device.settings("auto")
+    assert initial in device.pairs()[0] and len(device.pairs()[0]) == 2, device.pairs()
+    node.configure(add=settings + 'crash_at = "reset-slots";\n')
+    assert node.agent("reset", "--yes", env=device.env, wrap=device.wrap).returncode < 0
+    node.configure(add=settings)
+    away = {**os.environ, "SOFTHSM2_CONF": "/dev/null", "PCSCLITE_CSOCK_NAME": str(node.dir / "none")}
+    told = node.agent("reset", "--yes", env=away)
+    assert told.returncode == 3 and "state" in told.stderr and "as it was delivered" not in told.stdout, told
+    assert len(device.pairs()[0]) == 2 and (node.dir / "state.key").exists()
+    done = node.agent("reset", "--yes", env=device.env, wrap=device.wrap)
+    assert done.returncode == 0 and not done.stderr, done
+    # of a pair PKCS#11 has two objects
+    assert device.pairs() == ({initial}, 2 if isinstance(device, Token) else 1), device.pairs()
+    assert "this node is " + node.id in node.agent("--check", check=True, env=device.env, wrap=device.wrap).stdout
+
+
 @pytest.mark.parametrize("kind, number", [(Tpm, 1), (Token, 2), (Files, 3), (Card, 4)])
 def test_a_node_enrols_with_a_key_that_never_leaves(inst, tmp_path, kind, number):
     device = kind(tmp_path)
@@ -238,6 +266,8 @@ def test_a_node_enrols_with_a_key_that_never_leaves(inst, tmp_path, kind, number
         node.configure(add=f'node_id = "{node.id}";\n' + device.settings("auto"))
         assert json.loads(node.agent("status", "--json", check=True, env=device.env, wrap=device.wrap).stdout)["state"] == "enrolled"
         assert hashlib.sha256((node.dir / "state.key").read_bytes()).digest() == before
+        if isinstance(device, (Token, Card)):
+            gives_it_all_back(node, device)
     finally:
         device.stop()
 
