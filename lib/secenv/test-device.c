@@ -200,6 +200,20 @@ void device_card(const char *words)
 	assert_string_equal(line, "ok\n");
 }
 
+void device_inventory(const char *name)
+{
+	static const char *const tool[] = { "true >", "true >", "tpm2_getcap handles-nv-index >", "find tokens -name '*.object' | sort >" };
+	char cmd[128];
+
+	if (device_kind() == DEVICE_CARD) {
+		snprintf(cmd, sizeof(cmd), "list %s/%s", device_dir(), name);
+		device_card(cmd);
+		return;
+	}
+	snprintf(cmd, sizeof(cmd), "(%s %s)", tool[device_kind()], name);
+	device_tool(cmd);
+}
+
 static void start_card(void)
 {
 	int to[2], from[2];

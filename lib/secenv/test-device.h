@@ -28,5 +28,7 @@ void device_clear(void);         /* all that was in it is gone */
 void device_tool(const char *command);
 /* A card: what key_card.py is to do with it. */
 void device_card(const char *words);
+/* What is in the device, as its own tools see it: a file of that name in device_dir(). */
+void device_inventory(const char *name);
 
 #endif

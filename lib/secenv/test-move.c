@@ -282,21 +282,6 @@ static void end(void)
 	assert_int_equal(system(cmd), 0);
 }
 
-/* What is in the device, as its own tools see it: a file of that name in the device's directory. */
-static void inventory(const char *name)
-{
-	static const char *const tool[] = { "true >", "true >", "tpm2_getcap handles-nv-index >", "find tokens -name '*.object' | sort >" };
-	char cmd[128];
-
-	if (device_kind() == DEVICE_CARD) {
-		snprintf(cmd, sizeof(cmd), "list %s/%s", device_dir(), name);
-		device_card(cmd);
-		return;
-	}
-	snprintf(cmd, sizeof(cmd), "(%s %s)", tool[device_kind()], name);
-	device_tool(cmd);
-}
-
 static void there_and_back(void **state)
 {
 	struct secenv_move m;
@@ -306,7 +291,7 @@ static void there_and_back(void **state)
 	int fd, old;
 
 	(void)state;
-	inventory("empty");
+	device_inventory("empty");
 	begin(MST_SECENV_FILE);
 	fd = open(key_file, O_RDONLY);
 	assert_int_equal(pread(fd, was, 32, 0), 32);
@@ -337,7 +322,7 @@ static void there_and_back(void **state)
 	whole(s, !old);
 	s->ops->close(s);
 	erase_left();
-	inventory("after");
+	device_inventory("after");
 	device_tool("cmp empty after");
 	end();
 }
@@ -393,7 +378,7 @@ static void every_cut_leaves_the_old_or_the_new_one(void **state)
 	const unsigned step = each ? 2 : 5;
 
 	(void)state;
-	inventory("empty");
+	device_inventory("empty");
 	for (size_t i = 0; i < ways; i++) {
 		unsigned built = 0, turned = 0, unused, all = run(pairs[i][0], pairs[i][1], 0, &built, &turned);
 
@@ -406,7 +391,7 @@ static void every_cut_leaves_the_old_or_the_new_one(void **state)
 		/* the new name is there, and not on the disk */
 		(void)run(pairs[i][0], pairs[i][1], turned + 1, &unused, &unused);
 	}
-	inventory("after");
+	device_inventory("after");
 	device_tool("cmp empty after");
 }
 
@@ -420,7 +405,7 @@ static void the_old_device_is_away(void **state)
 	(void)state;
 	if (device_kind() < DEVICE_TPM)
 		return;
-	inventory("empty");
+	device_inventory("empty");
 	begin(device());
 	left.n = 0;
 	m = move_on(NULL);
@@ -433,15 +418,58 @@ static void the_old_device_is_away(void **state)
 	snprintf(old, sizeof(old), "%s.old", key_file);
 	assert_int_not_equal(access(old, F_OK), 0);
 	erase_left();
-	inventory("after");
+	device_inventory("after");
 	device_tool("cmp empty after");
 	end();
+}
+
+/*
+ * What a factory reset does: keys that were made for certificates go from the device by their names, cut in the middle and done once more, then what the store had there.
+ * One that was made before for somebody else ("pair") stays, and is used without the store.
+ */
+static void nothing_of_ours_is_left(void **state)
+{
+	struct mst_secenv_key initial, k[3];
+	struct secenv_root *r = NULL;
+	bool objects = device_kind() == DEVICE_TOKEN || device_kind() == DEVICE_CARD;
+	uint8_t spki[128];
+	struct mst_secenv *s;
+	char cmd[96];
+	size_t n = 0;
+
+	(void)state;
+	device_inventory("empty");
+	begin(device());
+	s = open_kind(device());
+	assert_int_equal(s->ops->load_blob(s, "pair", initial.b, sizeof(initial.b), &initial.n, NULL), 0);
+	for (size_t i = 0; i < MST_COUNT(k); i++)
+		assert_int_equal(s->ops->key_make(s, &k[i], NULL), 0);
+	for (size_t i = 0; i < MST_COUNT(k); i++)
+		for (size_t j = 0; j <= i; j++)
+			assert_int_equal(s->ops->key_erase(s, &k[j], NULL), 0);
+	s->ops->close(s);
+	assert_int_equal(root(NULL, device(), &r, NULL), 0);
+	assert_int_equal(mst_secenv_unbind(key_file, r, c, NULL), 0);
+	device_inventory("after");
+	device_tool(objects ? "! cmp -s empty after" : "cmp empty after");
+	assert_int_equal(root(NULL, device(), &r, NULL), 0);
+	if (objects) {
+		assert_int_equal(r->ops->key_public(r, &initial, spki, sizeof(spki), &n, NULL), 0);
+		assert_int_equal(r->ops->key_erase(r, &initial, NULL), 0);
+	}
+	r->ops->free(r);
+	device_inventory("after");
+	device_tool("cmp empty after");
+	left.n = 0;
+	snprintf(cmd, sizeof(cmd), "rm -r %s", top);
+	assert_int_equal(system(cmd), 0);
 }
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back), cmocka_unit_test(every_cut_leaves_the_old_or_the_new_one), cmocka_unit_test(the_old_device_is_away),
+		cmocka_unit_test(nothing_of_ours_is_left),
 	};
 	int failed;
 
