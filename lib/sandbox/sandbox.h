@@ -49,12 +49,18 @@ enum mst_sandbox_args {
 	MST_ARGS_NAME,                   /* prctl: a thread's name */
 	MST_ARGS_DATA,                   /* mmap, mprotect: not executable */
 	MST_ARGS_CODE,                   /* mmap: executable, but not writable: a library that is loaded late */
-	MST_ARGS_INET,                   /* socket: AF_INET, AF_INET6, streams and datagrams */
+	MST_ARGS_INET,                   /* socket: AF_INET, AF_INET6, TCP and UDP by those names: Landlock takes MPTCP for no TCP */
 	MST_ARGS_LOCAL,                  /* socket, socketpair: AF_UNIX */
-	MST_ARGS_INET_STREAM,            /* socket: AF_INET, AF_INET6, streams only */
+	MST_ARGS_INET_STREAM,            /* socket: AF_INET, AF_INET6, TCP only */
 	MST_ARGS_LOCAL_STREAM,           /* socket: AF_UNIX, streams only */
 	MST_ARGS_ROUTES,                 /* socket: AF_NETLINK: which addresses has this host? */
 	MST_ARGS_OPTION,                 /* setsockopt: buffers, deadlines, what is said of a peer; no filters, devices, marks, other protocols */
+	/*
+	 * sendto, sendmsg, sendmmsg: not with MSG_FASTOPEN, which is connect() on any socket of TCP that is not connected (one that listened, after
+	 * shutdown()), and which Landlock does not see.
+	 */
+	MST_ARGS_SEND,
+	MST_ARGS_OUTWARD,                /* shutdown: of what is sent, so that a socket that listens goes on listening */
 	MST_ARGS_PENDING,                /* ioctl: how much is there to read? */
 	MST_ARGS_FILE,                   /* fcntl: descriptors, flags and locks, no signals to anybody */
 	MST_ARGS_UNKNOWN                 /* fails as on a kernel without it, so that the C library takes the older one */

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -48,15 +49,27 @@ static int fcntl_of_files(scmp_filter_ctx f, int call)
 	return r;
 }
 
-/* Besides the kind there are only flags, not to block and to close. */
-static int of_kind(scmp_filter_ctx f, int call, int family, int kind)
+/* Besides the kind there are only flags, not to block and to close. The protocol is the one that the kind has anyway, or named so. */
+static int of_kind(scmp_filter_ctx f, int call, int family, int kind, int protocol)
 {
-	return seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 2, EQUAL(0, family), MASKED(1, ~(SOCK_NONBLOCK | SOCK_CLOEXEC), kind));
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 3, EQUAL(0, family), MASKED(1, ~(SOCK_NONBLOCK | SOCK_CLOEXEC), kind), EQUAL(2, protocol));
 }
 
 static int stream(scmp_filter_ctx f, int call, int family)
 {
-	return of_kind(f, call, family, SOCK_STREAM);
+	return of_kind(f, call, family, SOCK_STREAM, 0);
+}
+
+static int internet(scmp_filter_ctx f, int call, int kind, int protocol)
+{
+	static const int family[] = { AF_INET, AF_INET6 };
+	int r = 0;
+
+	for (size_t i = 0; i < MST_COUNT(family) && !r; i++) {
+		r = of_kind(f, call, family[i], kind, 0);
+		r = r ? r : of_kind(f, call, family[i], kind, protocol);
+	}
+	return r;
 }
 
 /* Of libevent, the libraries of DTLS, Diameter, PostgreSQL and D-Bus, and the resolver. */
@@ -93,17 +106,16 @@ static int add(scmp_filter_ctx f, const struct mst_sandbox_call *c)
 	case MST_ARGS_DATA: return ONE(c->call, MASKED(2, PROT_EXEC, 0));
 	case MST_ARGS_CODE: return ONE(c->call, MASKED(2, PROT_EXEC | PROT_WRITE, PROT_EXEC));
 	case MST_ARGS_INET:
-		r = 0;
-		for (int i = 0; !r && i < 4; i++)
-			r = of_kind(f, c->call, i & 1 ? AF_INET : AF_INET6, i & 2 ? SOCK_STREAM : SOCK_DGRAM);
-		return r;
+		r = internet(f, c->call, SOCK_STREAM, IPPROTO_TCP);
+		return r ? r : internet(f, c->call, SOCK_DGRAM, IPPROTO_UDP);
 	case MST_ARGS_LOCAL: return ONE(c->call, EQUAL(0, AF_UNIX));
-	case MST_ARGS_INET_STREAM:
-		r = stream(f, c->call, AF_INET);
-		return r ? r : stream(f, c->call, AF_INET6);
+	case MST_ARGS_INET_STREAM: return internet(f, c->call, SOCK_STREAM, IPPROTO_TCP);
 	case MST_ARGS_LOCAL_STREAM: return stream(f, c->call, AF_UNIX);
 	case MST_ARGS_ROUTES: return seccomp_rule_add(f, SCMP_ACT_ALLOW, c->call, 2, EQUAL(0, AF_NETLINK), EQUAL(2, NETLINK_ROUTE));
 	case MST_ARGS_OPTION: return usual_options(f, c->call);
+	/* the kernel looks at 32 bits of these two: the other half of the register is not compared */
+	case MST_ARGS_SEND: return ONE(c->call, MASKED(c->call == SCMP_SYS(sendmsg) ? 2 : 3, MSG_FASTOPEN, 0));
+	case MST_ARGS_OUTWARD: return ONE(c->call, MASKED(1, UINT32_MAX, SHUT_WR));
 	case MST_ARGS_PENDING: return ONE(c->call, EQUAL(1, FIONREAD));
 	case MST_ARGS_FILE: return fcntl_of_files(f, c->call);
 	case MST_ARGS_UNKNOWN: return seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), c->call, 0);

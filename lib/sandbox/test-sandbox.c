@@ -34,6 +34,8 @@ static const struct mst_sandbox_call calls[] = {
 	{ MINE, SCMP_SYS(tgkill), MST_ARGS_SELF, NULL }, { MINE, SCMP_SYS(kill), MST_ARGS_SELF, NULL }, { MINE, SCMP_SYS(getpid), 0, NULL },
 	{ MINE, SCMP_SYS(prlimit64), MST_ARGS_LOOK, NULL }, { MINE, SCMP_SYS(prctl), MST_ARGS_NAME, NULL },
 	{ MINE, SCMP_SYS(socket), MST_ARGS_LOCAL, NULL }, { MINE, SCMP_SYS(fcntl), MST_ARGS_FILE, NULL }, { MINE, SCMP_SYS(close), 0, NULL },
+	{ MINE, SCMP_SYS(sendto), MST_ARGS_SEND, NULL }, { MINE, SCMP_SYS(sendmsg), MST_ARGS_SEND, NULL }, { MINE, SCMP_SYS(sendmmsg), MST_ARGS_SEND, NULL },
+	{ MINE, SCMP_SYS(shutdown), MST_ARGS_OUTWARD, NULL },
 	{ OTHERS, SCMP_SYS(getppid), 0, NULL },
 };
 static const struct mst_sandbox_ask listed = { .who = MINE, .call = calls, .n_calls = MST_COUNT(calls) };
@@ -157,6 +159,29 @@ static void *in_thread(void *arg)
 	return NULL;
 }
 
+#define UPPER (1L << 32)         /* half of a register that the kernel does not look at */
+
+/* Sending, in each of its calls, with the flag by which it is connect(); and shutting what would be heard. */
+static void look_at_sending(int fd)
+{
+	static const long good[] = { 0, UPPER, MSG_NOSIGNAL, UPPER | MSG_DONTWAIT }, bad[] = { MSG_FASTOPEN, UPPER | MSG_FASTOPEN, MSG_FASTOPEN | MSG_NOSIGNAL };
+
+	for (size_t i = 0; i < MST_COUNT(bad); i++) {
+		REFUSED(syscall(SYS_sendto, fd, "", 1L, bad[i], NULL, 0L));
+		REFUSED(syscall(SYS_sendmsg, fd, NULL, bad[i]));
+		REFUSED(syscall(SYS_sendmmsg, fd, NULL, 1L, bad[i]));
+	}
+	for (size_t i = 0; i < MST_COUNT(good); i++) {
+		WANT(syscall(SYS_sendto, -1, "", 1L, good[i], NULL, 0L) == -1 && errno == EBADF);
+		WANT(syscall(SYS_sendmsg, -1, NULL, good[i]) == -1 && errno == EBADF);
+		WANT(syscall(SYS_sendmmsg, -1, NULL, 1L, good[i]) == -1 && errno == EBADF);
+	}
+	REFUSED(syscall(SYS_shutdown, fd, (long)SHUT_RD));
+	REFUSED(syscall(SYS_shutdown, fd, UPPER | SHUT_RDWR));
+	WANT(syscall(SYS_shutdown, -1, (long)SHUT_WR) == -1 && errno == EBADF);
+	WANT(syscall(SYS_shutdown, -1, UPPER | SHUT_WR) == -1 && errno == EBADF);
+}
+
 static void look_at_calls(int arg)
 {
 	struct { uint64_t soft, hard; } limit = { 0, 0 };
@@ -184,6 +209,7 @@ static void look_at_calls(int arg)
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	WANT(fd >= 0 && fcntl(fd, F_GETFL) >= 0);
 	REFUSED(fcntl(fd, F_SETOWN, 1));
+	look_at_sending(fd);
 	REFUSED(socket(AF_INET, SOCK_STREAM, 0));
 	WANT(pthread_create(&t, NULL, in_thread, &confined) == 0 && pthread_join(t, NULL) == 0 && confined);
 	_exit(0);

@@ -51,11 +51,11 @@ const struct mst_sandbox_call mst_sandbox_usual[] = {
 	{ PEERS, SCMP_SYS(getsockopt), 0, NULL },
 	{ PEERS, SCMP_SYS(getsockname), 0, NULL },
 	{ PEERS, SCMP_SYS(getpeername), 0, NULL },
-	{ PEERS, SCMP_SYS(sendto), 0, NULL },
+	{ PEERS, SCMP_SYS(sendto), MST_ARGS_SEND, NULL },
 	{ PEERS, SCMP_SYS(recvfrom), 0, NULL },
 	{ PEERS, SCMP_SYS(readv), 0, NULL },
 	{ PEERS, SCMP_SYS(ioctl), MST_ARGS_PENDING, NULL },
-	{ PEERS, SCMP_SYS(shutdown), 0, NULL },
+	{ PEERS, SCMP_SYS(shutdown), MST_ARGS_OUTWARD, NULL },
 	/*
 	 * The way out to names: the resolver with its thread, its modules, its datagrams. Modules that would ask a daemon (nscd, resolved) by a local
 	 * socket have none, and give way to the next one: files, and DNS. Nor does getaddrinfo() learn by AF_NETLINK which addresses this host has: it takes
@@ -63,9 +63,9 @@ const struct mst_sandbox_call mst_sandbox_usual[] = {
 	 */
 	{ NAMES, SCMP_SYS(socket), MST_ARGS_INET, NULL },
 	{ NAMES | LOCAL, SCMP_SYS(connect), 0, NULL },
-	{ NAMES, SCMP_SYS(sendmsg), 0, NULL },                           /* the resolver */
+	{ NAMES, SCMP_SYS(sendmsg), MST_ARGS_SEND, NULL },               /* the resolver */
 	{ NAMES, SCMP_SYS(recvmsg), 0, "the resolver" },
-	{ NAMES, SCMP_SYS(sendmmsg), 0, NULL },                          /* the resolver asks for two families at once */
+	{ NAMES, SCMP_SYS(sendmmsg), MST_ARGS_SEND, NULL },              /* the resolver asks for two families at once */
 	{ NAMES, SCMP_SYS(recvmmsg), 0, "the resolver" },
 	{ LOADS, SCMP_SYS(poll), 0, NULL },                              /* the resolver waits */
 	{ LOADS, SCMP_SYS(ppoll), 0, "the resolver waits" },

@@ -20,9 +20,10 @@
 
 const struct mst_sandbox_call mst_server_calls[] = {
 	/* the links, and the log */
-	{ ALL, SCMP_SYS(sendmsg), 0, NULL },
+	{ ALL, SCMP_SYS(sendmsg), MST_ARGS_SEND, NULL },
 	{ ALL, SCMP_SYS(recvmsg), 0, NULL },
-	{ ALL, SCMP_SYS(shutdown), 0, "links that end" },
+	{ LIS | ENG | KEE, SCMP_SYS(shutdown), MST_ARGS_OUTWARD, "links that end" },
+	{ CON | DIA | SIG, SCMP_SYS(shutdown), 0, "a library's connections that end: what is sent and what is heard" },
 	/* files: which ones is Landlock's business */
 	{ ALL, SCMP_SYS(openat), 0, NULL },
 	{ ALL, SCMP_SYS(newfstatat), 0, "with the opening" },
@@ -30,7 +31,7 @@ const struct mst_sandbox_call mst_server_calls[] = {
 	{ LIS | ENG, SCMP_SYS(lseek), 0, "stdio" },
 	/* peers */
 	{ LIS, SCMP_SYS(accept4), 0, NULL },
-	{ ENG, SCMP_SYS(sendto), 0, NULL },
+	{ ENG, SCMP_SYS(sendto), MST_ARGS_SEND, NULL },
 	{ ENG, SCMP_SYS(recvfrom), 0, NULL },
 	/* peers of Diameter: its library makes threads for each, and takes addresses in the sandbox */
 	{ DIA, SCMP_SYS(accept), 0, NULL },
@@ -71,7 +72,7 @@ const struct mst_sandbox_call mst_server_calls[] = {
 	/* the keeper waits for the signer, who waits for a device, but not for ever */
 	{ KEE, SCMP_SYS(poll), 0, NULL },
 	{ KEE, SCMP_SYS(ppoll), 0, "poll() of other machines" },
-	{ KEE, SCMP_SYS(sendto), 0, NULL },
+	{ KEE, SCMP_SYS(sendto), MST_ARGS_SEND, NULL },
 	{ KEE, SCMP_SYS(recvfrom), 0, NULL },
 	{ SIG, SCMP_SYS(alarm), 0, NULL },
 	{ SIG, SCMP_SYS(setitimer), 0, "alarm() of other machines" },

@@ -309,7 +309,7 @@ void tls_session_deinit(struct tls_session *t)
 		if (t->pipe)
 			t->pipe->dead = true;
 		else
-			(void)shutdown(t->fd, SHUT_RDWR);
+			(void)shutdown(t->fd, SHUT_WR);          /* a listener may shut no more than that (sandbox/usual.c) */
 		tls_session_key(t, NULL);
 		for (int r = -1; t->suspended;) {
 			ERR_clear_error();

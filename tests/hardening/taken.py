@@ -8,6 +8,8 @@ import subprocess
 
 from support import BUILD
 
+FAST_OPEN = 0x20000000            # MSG_FASTOPEN
+MPTCP = 262
 REFUSED = {-errno.EPERM, -errno.EACCES, -errno.ENOSYS}
 AT_FDCWD = -100
 
@@ -77,6 +79,29 @@ class Taken:
             return fd
         got = self.call("connect", fd, address(port), 16)
         return got if got < 0 else fd
+
+    def goes_out_by_listening(self, fd, outside):
+        """The way out without connect(): a socket that listened is shut, so that it is a new one, and told with the first octets where to go. None when
+        each step was refused; else what the steps gave, and what came outside."""
+        shut = self.call("shutdown", fd, socket.SHUT_RDWR)
+        got = self.call("sendto", fd, b"stolen", 6, FAST_OPEN, address(outside.getsockname()[1]), 16)
+        if shut == got == -errno.EPERM:
+            return None
+        outside.settimeout(20)
+        with outside.accept()[0] as came:
+            came.settimeout(20)
+            self.call("sendto", fd, b"stolen", 6, 0, 0, 0)
+            return shut, got, came.recv(6)
+
+    def goes_past_ports(self, port):
+        """What a rule of Landlock for ports of TCP does not see: the first octets say where to, or it is TCP by another protocol's name. What was not refused."""
+        fd = self.call("socket", socket.AF_INET, socket.SOCK_STREAM, 0)
+        got = [self.call("sendto", fd, b"stolen", 6, FAST_OPEN, address(port), 16)]
+        self.call("close", fd)
+        fd = self.call("socket", socket.AF_INET, socket.SOCK_STREAM, MPTCP)
+        got.append(self.call("connect", fd, address(port), 16) if fd >= 0 else fd)
+        self.call("close", fd)
+        return [r for r in got if r not in REFUSED]
 
     def asks_administration(self, path):
         """What is answered to it at that local socket: None when it does not get there, b"" when it is turned away."""

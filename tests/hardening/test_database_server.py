@@ -86,6 +86,7 @@ def test_by_tcp_to_its_port_and_no_other(world):
         assert t.call("close", fd) == 0
         if landlock() >= 4:                                  # before, any port: doc/threat-model.md says so
             assert t.connect(world.outside_port) in REFUSED
+            assert not t.goes_past_ports(world.outside_port)
         for family, kind in ((socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_INET6, socket.SOCK_DGRAM), (socket.AF_INET, socket.SOCK_RAW),
                              (socket.AF_UNIX, socket.SOCK_STREAM), (socket.AF_UNIX, socket.SOCK_DGRAM), (socket.AF_NETLINK, socket.SOCK_RAW)):
             assert t.call("socket", family, kind, 0) in REFUSED, (family, kind)

@@ -15,7 +15,7 @@ import pytest
 
 from fake_bsf import DOMAIN, FakeBsf, Subscriber
 from support import Installation, free_port, until
-from taken import REFUSED, Killed, Taken, address, landlock
+from taken import FAST_OPEN, MPTCP, REFUSED, Killed, Taken, address, landlock
 from test_ca_key import TokenPlace
 from test_gba_cse import AE, UA_AE, Cse, Naf, certificate
 from test_saef import Process
@@ -87,6 +87,8 @@ def probes(world, me):
               ("socket", socket.AF_PACKET, socket.SOCK_RAW, 0), ("socket", socket.AF_ALG, 5, 0),
               ("seccomp", 0, 0, 0), ("inotify_init1", 0), ("shmget", 0, 4096, 0o600), ("msgget", 0, 0o600), ("settimeofday", "z:16", 0),
               ("clock_settime", 0, "z:16"), ("syslog", 3, "z:64", 64), ("sethostname", "z:1", 1)]
+    for flags in (FAST_OPEN, 1 << 32 | FAST_OPEN, FAST_OPEN | socket.MSG_NOSIGNAL):                  # connect() by other names; the kernel reads 32 bits of them
+        calls += [("sendto", -1, "z:1", 1, flags, address(9), 16), ("sendmsg", -1, "z:56", flags), ("sendmmsg", -1, "z:64", 1, flags)]
     return calls
 
 
@@ -135,6 +137,36 @@ def test_no_way_out(world, kind):
                 assert t.call("socket", family, how, 0) in REFUSED
         for path in ("/etc/passwd", "/etc/resolv.conf", "/usr/bin/env")[2 * (kind == "signer"):]:      # a module's settings are below /etc
             assert t.open(path) in REFUSED, path
+
+
+def sockets(pid, table, state):
+    """Its descriptors that are sockets in that table of /proc, in that state."""
+    rows = [line.split() for line in pathlib.Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]]
+    inodes = {row[9] for row in rows if row[3] == state}
+    return sorted(int(fd.name) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir() for of in [re.match(r"socket:\[(\d+)\]", os.readlink(fd))] if of and of[1] in inodes)
+
+
+def of_role(inst, role):
+    return next(p for p in inst.children()["listener"] if f"--name=listener-{role}".encode() in pathlib.Path(f"/proc/{p}/cmdline").read_bytes())
+
+
+def test_no_way_out_by_a_socket_that_listened(world):
+    """It has no socket(), and no connect(): but it has sockets that are there."""
+    pid = of_role(world, "maf")
+    fd, *_ = sockets(pid, "tcp", "0A")
+    with socket.create_server(("127.0.0.1", 0)) as outside, Taken(pid) as t:
+        assert t.goes_out_by_listening(fd, outside) is None
+        assert {t.call("shutdown", fd, how) for how in (socket.SHUT_RD, 1 << 32 | socket.SHUT_RD, 1 << 32 | socket.SHUT_RDWR)} == {-errno.EPERM}
+        outside.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            outside.accept()
+    assert sockets(pid, "tcp", "0A")                        # and still listens: a shut one would be the next listener's, too
+    whole(world)
+
+
+def test_who_has_no_coap_has_no_datagrams(world):
+    """A datagram needs no connection: who has such a socket sends to any address. So only a role's listener with coap_listen has one."""
+    assert not [p for kind in ("listener", "engine", "keeper", "signer") for p in world.children()[kind] for table in ("udp", "udp6") if sockets(p, table, "07")]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -190,8 +222,11 @@ def wide(t):
             assert t.call("socket", family, kind, 0) == -errno.EPERM, (family, kind)
     assert t.call("socket", socket.AF_NETLINK, socket.SOCK_RAW, 0) in REFUSED
     fd = t.call("socket", socket.AF_INET, socket.SOCK_STREAM, 0)
-    for level, name in ((socket.SOL_SOCKET, 26), (socket.SOL_SOCKET, 50), (socket.SOL_SOCKET, 25), (socket.SOL_SOCKET, 36), (0, 64), (socket.IPPROTO_TCP, 31), (263, 1)):
-        assert t.call("setsockopt", fd, level, name, "z:64", 64) == -errno.EPERM, (level, name)      # filters, a device, a mark, netfilter, an upper protocol, vsock
+    for kind, protocol in ((socket.SOCK_STREAM, MPTCP), (socket.SOCK_STREAM, 132), (socket.SOCK_STREAM, 256), (socket.SOCK_DGRAM, 136), (socket.SOCK_DGRAM, 1)):
+        assert t.call("socket", socket.AF_INET, kind, protocol) == -errno.EPERM, protocol       # SCTP, SMC, UDP-Lite, ICMP
+    for level, name in ((socket.SOL_SOCKET, 26), (socket.SOL_SOCKET, 50), (socket.SOL_SOCKET, 25), (socket.SOL_SOCKET, 36), (0, 64), (socket.IPPROTO_TCP, 31), (263, 1),
+                        (socket.IPPROTO_TCP, 19), (socket.IPPROTO_TCP, 23), (socket.IPPROTO_TCP, 30)):
+        assert t.call("setsockopt", fd, level, name, "z:64", 64) == -errno.EPERM, (level, name)      # filters, a device, a mark, netfilter, an upper protocol, vsock, repair, fast open
     assert t.call("setsockopt", fd, socket.IPPROTO_TCP, socket.TCP_NODELAY, "z:4", 4) == 0
     assert t.call("ioctl", fd, 0x8913, "z:40") == -errno.EPERM           # SIOCGIFFLAGS
     assert t.call("ioctl", fd, 0x541b, "z:4") >= -errno.EINVAL           # FIONREAD, which is asked
@@ -266,6 +301,7 @@ def test_a_naf_before_a_cse(world, front):
             assert t.call("close", fd) == 0
         if landlock() >= 4:
             assert t.connect(world.outside_port) in REFUSED
+            assert not t.goes_past_ports(world.outside_port)
         for family, kind in ((socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_INET6, socket.SOCK_DGRAM), (socket.AF_INET, socket.SOCK_RAW),
                              (socket.AF_UNIX, socket.SOCK_STREAM), (socket.AF_UNIX, socket.SOCK_DGRAM), (socket.AF_NETLINK, socket.SOCK_RAW)):
             assert t.call("socket", family, kind, 0) in REFUSED, (family, kind)
@@ -404,7 +440,7 @@ def test_the_supervisor(tmp_path):
     assert inst.stop() == 0, inst.log_text()
 
 
-HARMLESS = {"prlimit64", "pidfd_open", "prctl", "mprotect", "mmap", "memfd_create", "chmod", "setrlimit", "personality", "inotify_init1"}
+HARMLESS = {"sendto", "sendmsg", "sendmmsg", "prlimit64", "pidfd_open", "prctl", "mprotect", "mmap", "memfd_create", "chmod", "setrlimit", "personality", "inotify_init1"}
 
 
 def test_the_probes_find_a_process_without_a_sandbox(world, tmp_path):
@@ -417,11 +453,15 @@ def test_the_probes_find_a_process_without_a_sandbox(world, tmp_path):
             for path in sorted((inst.dir / "store").glob("*")) + ["/etc/passwd", inst.dir / "keeper"]:
                 assert t.open(path) >= 0, path
             assert t.connect(world.outside_port) >= 0
+            assert len(t.goes_past_ports(world.outside_port)) == 2
             assert t.call("kill", inst.process.pid, 0) == 0
             tried = [c for c in probes(inst, t.pid) if c[0] in HARMLESS or c[0] == "kill" and c[1] > 0 or c[0] == "openat" and not c[3] & os.O_CREAT and not str(c[2]).startswith("/proc/")]
             assert {c[0] for c in tried} == HARMLESS | {"kill", "openat"}
             assert not [c for c in tried if not t.refused(*c)]
             assert t.call("mmap", 0, 4096, 7, 0x22, -1, 0) > 0
+        pid = of_role(inst, "maf")
+        with socket.create_server(("127.0.0.1", 0)) as outside, Taken(pid) as t:         # a socket that listened does go out
+            assert t.goes_out_by_listening(sockets(pid, "tcp", "0A")[0], outside)[2] == b"stolen"
     finally:
         assert inst.stop() == 0, inst.log_text()
 
