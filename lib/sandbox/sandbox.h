@@ -40,6 +40,12 @@ enum {
 };
 struct mst_sandbox_path { const char *path; unsigned may; };
 
+/*
+ * Does `path` lead through that directory, or to it or something in it, with all symbolic links on its way? Who may write there has another file in its place, and who may
+ * read there has it. What is not there is looked for as far as something is; `unknown` when what is there may not be looked at.
+ */
+MST_MUST_CHECK bool mst_path_leads(const char *path, const char *dir, bool unknown);
+
 /* With which arguments. Several rows of one call add up. */
 enum mst_sandbox_args {
 	MST_ARGS_ANY,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "crypto/pki.h"
+#include "sandbox/sandbox.h"
 #include "server/config-internal.h"
 #include "server/frame.h"
 #include "server/material.h"
@@ -106,6 +107,32 @@ static void store_files(const struct look *l)
 	}
 }
 
+/* The engine reads, writes and removes whatever is below the database's directory: that must be nothing else of the installation's. */
+struct with_store { const struct look *l; const char *dir; };
+
+static bool lies_there(void *arg, const struct mst_conf_place *p)
+{
+	const struct with_store *w = arg;
+
+	if (!mst_path_leads(p->path, w->dir, false))
+		return false;
+	WRONG(w->l, p->field, "%s: lies in the directory of store, %s, and the engine reads and writes everything there; give the database a directory of its own, "
+	      "and move its files there while musterd is stopped, or put this one elsewhere", p->path, w->dir);
+	return true;
+}
+
+static void nothing_else_of_ours(const struct look *l, const char *path, const char *dir)
+{
+	struct with_store w = { l, dir };
+	const char *name = strrchr(l->c->file, '/');
+
+	if (mst_path_leads(l->c->file, dir, false))
+		WRONG(l, "store", "%s: %s lies in its directory, too, and the engine reads and writes everything there; give the database a directory of its own, "
+		      "like sqlite:store/muster.db, and move its files there while musterd is stopped", path, name ? name + 1 : l->c->file);
+	else
+		(void)mst_conf_places(l->c, lies_there, &w);
+}
+
 static void store_place(const struct look *l)
 {
 	const char *path = mst_store_file(l->c->store);
@@ -123,6 +150,7 @@ static void store_place(const struct look *l)
 		slash[slash == dir] = '\0';
 	if (!directory(l, "store", slash ? dir : ".", "mkdir -m 700 it; the records are kept there"))
 		return;
+	nothing_else_of_ours(l, path, slash ? dir : ".");
 	if (!stat(path, &st) && (!S_ISREG(st.st_mode) || st.st_mode & 022))
 		WRONG(l, "store", "%s: is no file of ours alone; chmod 600 it", path);
 }

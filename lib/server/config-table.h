@@ -23,6 +23,7 @@ enum mst_conf_type {
 #define MST_CONF_EMPTY_OK 4u     /* "" is a value */
 #define MST_CONF_FIXED 8u        /* changing it needs a restart */
 #define MST_CONF_HIDDEN 16u      /* not in the example */
+#define MST_CONF_SECRET 32u      /* PATH: nobody else's to read, or something in it is */
 
 struct mst_conf_item {
 	const char *key;

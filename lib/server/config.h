@@ -210,6 +210,10 @@ struct mst_conf *mst_conf_free(struct mst_conf *c);
 bool mst_conf_diameter_tls(const struct mst_conf *c);
 /* "192.0.2.1:3868", "[2001:db8::1]:3868", or without a port (0 then): numbers only. */
 MST_MUST_CHECK bool mst_conf_ip(const char *text, char *ret_ip, size_t cap, uint16_t *ret_port);
+/* Every file and directory that is named, and local sockets, with the setting ("mef.crls[1]"), until `each` says true: then true. Not what `store` names. */
+struct mst_conf_place { const char *field, *path; bool secret /* or has secrets in it */; };
+typedef bool mst_conf_place_each(void *arg, const struct mst_conf_place *p);
+bool mst_conf_places(const struct mst_conf *c, mst_conf_place_each *each, void *arg);
 /* NULL when the role is not configured. */
 const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_role role);
 /* Which roles ask other servers, and what for: each has trust anchors of its own in the connector. */

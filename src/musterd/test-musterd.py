@@ -284,6 +284,10 @@ def test_reload(i):
     # who comes to one that has not taken it over yet is sent away when it does
     until("all have it", lambda: i.log().count(taken_over) > before)
     assert i.register()[0] == 201
+    i.write_conf('crl = { file = "store/ca.crl"; };')
+    i.proc.send_signal(signal.SIGHUP)
+    until("the engine's own directory", lambda: re.search(r"crl.file: \S*store\S+ca.crl: lies in the directory of store", i.log()))
+    i.write_conf()
     os.unlink(i.dir + "/tls/mef.pem")
     i.proc.send_signal(signal.SIGHUP)
     until("missing certificate", lambda: "tls/mef.pem: No such file" in i.log())
@@ -399,7 +403,21 @@ WRONG = [
     (lambda d: os.rename(d + "/store", d + "/gone"), "store: ", "/store: No such file or directory; mkdir -m 700 it"),
     (lambda d: os.chmod(d + "/store", 0o777), "store: ", "/store: everybody may write here; chmod 700 it"),
     (lambda d: os.chmod(d + "/run", 0o777), "run: ", "/run: everybody may write here"),
+    (lambda d: say(d, 'store = "sqlite:muster.db";'), ":1: store: ", "/muster.db: musterd.conf lies in its directory, too, and the engine reads and writes everything there"),
+    (lambda d: [os.rename(d + "/keeper", d + "/store/keeper"), say(d, 'keeper = "store/keeper";')], ":1: keeper: ", "/store/keeper: lies in the directory of store"),
+    (lambda d: [os.rename(d + "/keeper", d + "/store/keeper"), os.symlink("store/keeper", d + "/keeper")], "keeper: ", "/keeper: lies in the directory of store"),
+    (lambda d: [os.rename(d + "/store", d + "/keeper/store"), os.symlink("keeper", d + "/store")], "keeper: ", "/keeper: lies in the directory of store"),
+    (lambda d: [os.mkdir(d + "/store/crls"), say(d, 'crl = { file = "store/crls/ca.crl"; };')], ":1: crl.file: ", "/store/crls/ca.crl: lies in the directory of store"),
+    (lambda d: [os.mkdir(d + "/store/anchors"), say(d, "", "anchors/", "store/anchors/")], ":3: mef.client_anchors[0]: ", "/store/anchors/: lies in the directory of store"),
 ]
+
+
+def say(d, line, was="", now=""):
+    """Another first line of the configuration, other words in it."""
+    with open(d + "/musterd.conf") as f:
+        text = f.read()
+    with open(d + "/musterd.conf", "w") as f:
+        f.write(line + "\n" + (text.replace(was, now) if was else text))
 
 
 def test_check(i):
