@@ -42,9 +42,10 @@ struct mst_sandbox_path { const char *path; unsigned may; };
 
 /*
  * Does `path` lead through that directory, or to it or something in it, with all symbolic links on its way? Who may write there has another file in its place, and who may
- * read there has it. What is not there is looked for as far as something is; `unknown` when what is there may not be looked at.
+ * read there has it. Looked at as far as we get: behind what is not there is nothing, and a directory that we may not search keeps us from what is in it, also from
+ * where its links lead.
  */
-MST_MUST_CHECK bool mst_path_leads(const char *path, const char *dir, bool unknown);
+MST_MUST_CHECK bool mst_path_leads(const char *path, const char *dir);
 
 /* With which arguments. Several rows of one call add up. */
 enum mst_sandbox_args {

@@ -114,7 +114,7 @@ static bool lies_there(void *arg, const struct mst_conf_place *p)
 {
 	const struct with_store *w = arg;
 
-	if (!mst_path_leads(p->path, w->dir, false))
+	if (!mst_path_leads(p->path, w->dir))
 		return false;
 	WRONG(w->l, p->field, "%s: lies in the directory of store, %s, and the engine reads and writes everything there; give the database a directory of its own, "
 	      "and move its files there while musterd is stopped, or put this one elsewhere", p->path, w->dir);
@@ -126,7 +126,7 @@ static void nothing_else_of_ours(const struct look *l, const char *path, const c
 	struct with_store w = { l, dir };
 	const char *name = strrchr(l->c->file, '/');
 
-	if (mst_path_leads(l->c->file, dir, false))
+	if (mst_path_leads(l->c->file, dir))
 		WRONG(l, "store", "%s: %s lies in its directory, too, and the engine reads and writes everything there; give the database a directory of its own, "
 		      "like sqlite:store/muster.db, and move its files there while musterd is stopped", path, name ? name + 1 : l->c->file);
 	else

@@ -99,7 +99,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "ca_key.module", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.key.module),
 	  .help = "pkcs11: the library; \"\" = every one that p11-kit knows" },
 	{ "ca_key.module_state", MST_CONF_T_PATH, MST_CONF_SECRET | MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.key.module_state),
-	  .help = "pkcs11: a file, directory or local socket, beside /etc and libraries, that the library needs while it runs, like its device, its tokens' files, or the socket of pcscd; local sockets are out of its reach unless one is named" },
+	  .help = "pkcs11: a file, directory or local socket, beside libraries, the resolver's files, /etc/pkcs11, and /etc where musterd is not root and no other secret of its configuration is there, that the library needs while it runs, like its device, its tokens' files, or the socket of pcscd; local sockets are out of its reach unless one is named" },
 	{ "ca_key.module_network", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(ca_key.key.module_network),
 	  .help = "pkcs11: the library reaches its token by the network; without it the process that signs makes no connection" },
 	{ "ca_key.token", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.key.token),

@@ -36,7 +36,7 @@ static const struct { unsigned who; enum place place; const char *path; unsigned
 	{ KEE, PLACE_KEEPER, NULL, MST_PATH_PUT },
 	/*
 	 * A rule is for the file that is there now, and resolv.conf may be replaced by another one: the directory, then. Not as root, whose are
-	 * passwords of others in it: the files by name, and a restart when they are replaced.
+	 * passwords of others in it, nor where something of ours is in it that is not this process's: the files by name, and a restart when they are replaced.
 	 */
 	{ NET, PLACE_ETC, "/etc", MST_PATH_READ },
 	/* the device with the CA's key: it may go away, and is opened anew */
@@ -61,25 +61,35 @@ static void directory_of(const char *path, char dir[MST_CONF_PATH])
 		*slash = '\0';
 }
 
-/* A directory with something of the installation in it is nobody's to read as a whole. */
-static bool holds_ours(const struct mst_conf *c, const char *dir)
-{
-	const char *store = mst_store_file(c->store);
-	const char *const ours[] = { c->keeper, c->file, c->run, store ? store : "" };
-	size_t n = strlen(dir);
-
-	for (size_t i = 0; i < MST_COUNT(ours); i++)
-		if (strncmp(ours[i], dir, n) == 0 && (!ours[i][n] || ours[i][n] == '/'))
-			return true;
-	return false;
-}
-
 /* A device that this process is for, or none. */
 struct device { const struct mst_conf_keeper_key *k; enum mst_secenv_kind kind; bool open /* and stays so */; };
 struct texts { char store[MST_CONF_PATH], pin[MST_CONF_PATH], own[MST_CONF_PATH + 16]; struct mst_store_needs needs; size_t taken; };
 
+/* `v`: of the device that this process has, PIN and state are no secrets to it. NULL: it has none. */
+struct in_dir { const char *dir; const struct device *v; };
+
+static bool secret_there(void *arg, const struct mst_conf_place *p)
+{
+	const struct in_dir *in = arg;
+	bool own = in->v && (!strcmp(p->path, in->v->k->pin_file) || !strcmp(p->path, in->v->k->module_state));
+
+	return p->secret && !own && mst_path_leads(p->path, in->dir);
+}
+
+/* A directory with a secret of the installation in it is nobody's to read as a whole: keys, PINs, passwords, the keeper, the database, and the file that names them. */
+static bool holds_secrets(const struct mst_conf *c, const struct device *v, const char *dir, const struct mst_store_needs *needs)
+{
+	const char *store = mst_store_file(c->store);
+	struct in_dir in = { dir, v };
+	bool found = mst_path_leads(c->file, dir) || (store && mst_path_leads(store, dir));
+
+	for (size_t i = 0; i < needs->n_reads && !found; i++)
+		found = needs->secret[i] && mst_path_leads(needs->reads[i], dir);
+	return found || mst_conf_places(c, secret_there, &in);
+}
+
 /* "": there is no such place here. */
-static const char *path_of(const struct mst_conf *c, const struct device *v, size_t i, struct texts *t)
+static const char *path_of(const struct mst_conf *c, const struct device *v, size_t i, unsigned who, struct texts *t)
 {
 	switch (places[i].place) {
 	case PLACE_STORE: return t->store;
@@ -90,8 +100,8 @@ static const char *path_of(const struct mst_conf *c, const struct device *v, siz
 	case PLACE_MODULE: return v->k->module;
 	case PLACE_STATE: return v->k->module_state;
 	case PLACE_PIN: return v->open ? "" : v->k->pin_file;
-	case PLACE_PIN_DIR: return v->open || holds_ours(c, t->pin) ? "" : t->pin;
-	case PLACE_ETC: return geteuid() && strncmp(c->keeper, "/etc/", 5) && strncmp(c->file, "/etc/", 5) ? places[i].path : "";
+	case PLACE_PIN_DIR: return v->open || holds_secrets(c, v, t->pin, &t->needs) ? "" : t->pin;
+	case PLACE_ETC: return geteuid() && !holds_secrets(c, who & SIG ? v : NULL, places[i].path, &t->needs) ? places[i].path : "";
 	case PLACE_NAMED: break;
 	}
 	return places[i].path;
@@ -114,7 +124,7 @@ static unsigned device_usual(const struct device *v)
 static void put_paths(const struct mst_conf *c, const struct device *v, struct texts *t, struct mst_sandbox_path *path, struct mst_sandbox_ask *a)
 {
 	for (size_t i = 0; i < PLACES; i++) {
-		const char *where = places[i].who & a->who ? path_of(c, v, i, t) : "";
+		const char *where = places[i].who & a->who ? path_of(c, v, i, a->who, t) : "";
 
 		if (*where)
 			path[a->n++] = (struct mst_sandbox_path){ where, places[i].may };
@@ -142,6 +152,7 @@ int mst_confine_apart(const struct mst_conf *c)
 		.usual = MST_USUAL_RUN | (told ? device_usual(&v) : MST_USUAL_PEERS | MST_USUAL_NAMES | MST_USUAL_LOCAL) };
 
 	a.connects = a.usual & MST_USUAL_NAMES;
+	mst_store_needs(c->store, &t.needs);
 	put_paths(c, &v, &t, path, &a);
 	return apply_all(&a, told);
 }

@@ -403,6 +403,41 @@ static void restart_fields(void **state)
 	mst_conf_free(d);
 }
 
+static bool note_place(void *arg, const struct mst_conf_place *p)
+{
+	char *list = arg;
+
+	if (!strncmp(p->path, "/etc/muster/", 12))
+		snprintf(list + strlen(list), 512 - strlen(list), "%s%s%s ", p->field, p->secret ? "!" : "", p->path + 11);
+	return !strcmp(p->field, "admin.listen[1]");
+}
+
+/* What nobody else may have in a directory of his: a setting that is forgotten here is open to whoever has one. */
+static void places(void **state)
+{
+	struct mst_conf *c = read_text("keeper_key = { pin_file = \"p\"; secret_file = \"s\"; module_state = \"t\"; }; ca_key = { pin_file = \"q\"; };\n" MEF
+				       "admin = { listen = [\"unix:a\", \"unix:b\", \"unix:c\"]; };\n");
+	char list[512] = "";
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(c);
+	assert_true(mst_conf_places(c, note_place, list));
+	assert_string_equal(list, "keeper!/keeper keeper_key.secret_file!/s keeper_key.module_state!/t keeper_key.pin_file!/p ca_key.pin_file!/q run!/run "
+			    "mef.certificate/a.pem mef.key!/a.key mef.client_anchors[0]/x/ admin.listen[0]/a admin.listen[1]/b ");
+	mst_conf_free(c);
+	for (size_t i = 0; i < mst_conf_n_items; i++) {
+		const char *key = mst_conf_items[i].key, *last = strrchr(key, '.') ? strrchr(key, '.') : key;
+		bool secret = mst_conf_items[i].flags & MST_CONF_SECRET, path = mst_conf_items[i].type == MST_CONF_T_PATH;
+
+		n += secret ? 1U : 0U;
+		if (path && (!strcmp(last, ".key") || !strcmp(last, ".pin_file") || !strcmp(last, ".secret_file") || !strcmp(last, ".module_state")) && !secret)
+			fail_msg("%s is no secret", key);
+		assert_true(path || !secret);
+	}
+	assert_int_equal(n, 14);
+}
+
 static char text[64 * 1024], file[64 * 1024];
 
 static void slurp(const char *name)
@@ -489,7 +524,7 @@ int main(void)
 		cmocka_unit_test(quirks), cmocka_unit_test(each_error), cmocka_unit_test(diameter_in_clear),
 		cmocka_unit_test(all_errors_at_once), cmocka_unit_test(too_many), cmocka_unit_test(durations),
 		cmocka_unit_test(restart_fields), cmocka_unit_test(example_is_current), cmocka_unit_test(manual_is_current),
-		cmocka_unit_test(print_reads_back), cmocka_unit_test(missing_file),
+		cmocka_unit_test(print_reads_back), cmocka_unit_test(missing_file), cmocka_unit_test(places),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

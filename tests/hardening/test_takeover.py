@@ -6,10 +6,13 @@ import contextlib
 import errno
 import os
 import pathlib
+import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 
 import pytest
 
@@ -420,6 +423,78 @@ def test_another_way_into_the_kernel_kills(world, other_ways, kind, way):
         t.dies_of(f"{way if way in other_ways else 'x32'}:getpid")
     until("another one", lambda: pid not in world.children().get(kind, [pid]))
     whole(world)
+
+
+USER = pwd.getpwnam("nobody")
+OURS_IN_ETC = pathlib.Path("/etc/muster-own")                # in a copy of /etc that only this musterd sees
+
+
+def give(*places):
+    for at in (p for place in places for p in (place, *place.rglob("*"))):
+        os.chown(at, USER.pw_uid, USER.pw_gid, follow_symlinks=False)
+
+
+@pytest.fixture(name="nobodys", scope="module")
+def an_installation_of_another_user():
+    """Not root's, so that /etc is read as a whole; with its files in a copy of /etc, too. Not below pytest's directory, which is root's alone."""
+    top = pathlib.Path(tempfile.mkdtemp(prefix="mst-etc-", dir="/tmp"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, top)
+        top.chmod(0o755)
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        token = TokenPlace(top)
+        for name, value in token.env.items():
+            patch.setenv(name, value)
+        inst = Installation(top / "inst", gba="00101", init=token.init())
+        inst.plain_config = inst.plain_config + f'''user = "{USER.pw_name}";
+diameter = {{ identity = "{OURS}"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {free_port()}; secure_port = 0;
+  peers = ( {{ identity = "bsf.foreign.example"; realm = "foreign.example"; tls = false; }} ); }};
+'''
+        shutil.copytree("/etc", top / "etc", symlinks=True)
+        (top / "etc" / OURS_IN_ETC.name / "pin").mkdir(parents=True)
+        shutil.copy(token.pin, top / "etc" / OURS_IN_ETC.name / "pin/ca")
+        shutil.copy(inst.dir / "tls/maf.key", top / "etc" / OURS_IN_ETC.name / "maf.key")
+        os.chown(inst.dir, USER.pw_uid, USER.pw_gid)
+        os.chown(inst.dir / "tls", USER.pw_uid, USER.pw_gid)                 # whoever may not look into a directory follows no link in it
+        give(inst.dir / "store", inst.dir / "keeper", top / "etc" / OURS_IN_ETC.name, token.device.dir, token.pin.parent)
+        inst.wrap = ["unshare", "-m", "sh", "-euc", f'mount --bind {top}/etc /etc; exec "$@"', "musterd"]
+        inst.pin = token.pin
+        yield inst
+
+
+def reads(t, path):
+    fd = t.open(path)
+    assert fd >= 0 or fd in REFUSED, (path, fd)
+    return fd >= 0 and t.call("close", fd) == 0
+
+
+# what the configuration names below /etc, and who may still read all of it: to the signer its own PIN is no secret
+BELOW_ETC = {"nothing": {"connector", "diameter", "signer"}, "PIN": {"signer"}, "key": set(), "key by a link": set()}
+
+
+@pytest.mark.parametrize("what", BELOW_ETC)
+def test_secrets_below_etc(nobodys, what):
+    """Whoever may read /etc as a whole reads what is ours in it, since all run as one user. So where a secret is there, it is the resolver's files by name."""
+    key = nobodys.dir / "tls/maf.key"
+    kept = key.rename(key.with_suffix(".kept")) if what == "key by a link" else None
+    nobodys.configure(replace={"PIN": {str(nobodys.pin): f"{OURS_IN_ETC}/pin/ca"}, "key": {"tls/maf.key": f"{OURS_IN_ETC}/maf.key"}}.get(what, {}))
+    if kept:
+        key.symlink_to(OURS_IN_ETC / "maf.key")
+    nobodys.start()
+    try:
+        for kind in ("connector", "diameter", "signer"):
+            pid = pid_of(nobodys, kind)
+            assert set(re.search(r"^Uid:(.*)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1].split()) == {str(USER.pw_uid)}
+            with Taken(pid) as t:
+                for path in ("/etc/passwd", OURS_IN_ETC / "maf.key"):
+                    assert reads(t, path) == (kind in BELOW_ETC[what]), (kind, path)
+                assert reads(t, OURS_IN_ETC / "pin/ca") == (kind in BELOW_ETC[what]), kind
+                assert reads(t, "/etc/hosts"), kind
+                assert kind != "signer" or what == "PIN" or reads(t, nobodys.pin)
+    finally:
+        assert nobodys.stop() == 0, nobodys.log_text()
+        if kept:
+            kept.rename(key)
 
 
 def test_the_supervisor(tmp_path):
