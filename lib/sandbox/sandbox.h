@@ -68,6 +68,7 @@ enum mst_sandbox_args {
 	 */
 	MST_ARGS_SEND,
 	MST_ARGS_OUTWARD,                /* shutdown: of what is sent, so that a socket that listens goes on listening */
+	MST_ARGS_DEVICE,                 /* ioctl: whatever a device is asked, but nothing that types into a terminal or changes what its keys say, which kills */
 	MST_ARGS_PENDING,                /* ioctl: how much is there to read? */
 	MST_ARGS_FILE,                   /* fcntl: descriptors, flags and locks, no signals to anybody */
 	MST_ARGS_UNKNOWN                 /* fails as on a kernel without it, so that the C library takes the older one */

@@ -90,6 +90,46 @@ static int usual_options(scmp_filter_ctx f, int call)
 	return r;
 }
 
+/*
+ * Questions that no device of ours is asked. Descriptors that were there before Landlock are not its business, and the terminal from which somebody began the
+ * program is one of them: what is typed there is the next command of his shell. The kernel reads 32 bits of the number.
+ */
+static const struct { uint32_t mask, is; bool kills; } untold[] = {
+	{ UINT32_MAX, TIOCSTI, true }, { UINT32_MAX, TIOCLINUX, true },
+	{ UINT32_MAX, TIOCCONS, false }, { UINT32_MAX, TIOCSETD, false },        /* a line's protocol is code in the kernel */
+	{ 0xffffff00, 0x4b00, false },                                           /* a console's keys, font, mode: linux/kd.h */
+};
+
+/* All numbers with these upper bits but the untold ones: where one of those is among them, each half of them for itself. */
+static int numbers_but(scmp_filter_ctx f, int call, uint32_t mask, uint32_t is)
+{
+	uint32_t below = mask >> 1 | UINT32_C(1) << 31;
+	bool some = false;
+	int r;
+
+	for (size_t i = 0; i < MST_COUNT(untold); i++) {
+		bool among = !((untold[i].is ^ is) & mask & untold[i].mask);
+
+		if (among && !(untold[i].mask & ~mask))
+			return 0;                /* all of them are */
+		some = some || among;
+	}
+	if (!some)
+		return ONE(call, MASKED(1, mask, is));
+	r = numbers_but(f, call, below, is);
+	return r ? r : numbers_but(f, call, below, is | (below & ~mask));
+}
+
+static int device(scmp_filter_ctx f, int call)
+{
+	int r = numbers_but(f, call, 0, 0);
+
+	for (size_t i = 0; i < MST_COUNT(untold) && !r; i++)
+		if (untold[i].kills)
+			r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, call, 1, MASKED(1, untold[i].mask, untold[i].is));
+	return r;
+}
+
 static int add(scmp_filter_ctx f, const struct mst_sandbox_call *c)
 {
 	int r;
@@ -116,6 +156,7 @@ static int add(scmp_filter_ctx f, const struct mst_sandbox_call *c)
 	/* the kernel looks at 32 bits of these two: the other half of the register is not compared */
 	case MST_ARGS_SEND: return ONE(c->call, MASKED(c->call == SCMP_SYS(sendmsg) ? 2 : 3, MSG_FASTOPEN, 0));
 	case MST_ARGS_OUTWARD: return ONE(c->call, MASKED(1, UINT32_MAX, SHUT_WR));
+	case MST_ARGS_DEVICE: return device(f, c->call);
 	case MST_ARGS_PENDING: return ONE(c->call, EQUAL(1, FIONREAD));
 	case MST_ARGS_FILE: return fcntl_of_files(f, c->call);
 	case MST_ARGS_UNKNOWN: return seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), c->call, 0);

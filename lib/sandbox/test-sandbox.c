@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,7 +37,7 @@ static const struct mst_sandbox_call calls[] = {
 	{ MINE, SCMP_SYS(prlimit64), MST_ARGS_LOOK, NULL }, { MINE, SCMP_SYS(prctl), MST_ARGS_NAME, NULL },
 	{ MINE, SCMP_SYS(socket), MST_ARGS_LOCAL, NULL }, { MINE, SCMP_SYS(fcntl), MST_ARGS_FILE, NULL }, { MINE, SCMP_SYS(close), 0, NULL },
 	{ MINE, SCMP_SYS(sendto), MST_ARGS_SEND, NULL }, { MINE, SCMP_SYS(sendmsg), MST_ARGS_SEND, NULL }, { MINE, SCMP_SYS(sendmmsg), MST_ARGS_SEND, NULL },
-	{ MINE, SCMP_SYS(shutdown), MST_ARGS_OUTWARD, NULL },
+	{ MINE, SCMP_SYS(shutdown), MST_ARGS_OUTWARD, NULL }, { MINE, SCMP_SYS(ioctl), MST_ARGS_DEVICE, NULL },
 	{ OTHERS, SCMP_SYS(getppid), 0, NULL },
 };
 static const struct mst_sandbox_ask listed = { .who = MINE, .call = calls, .n_calls = MST_COUNT(calls) };
@@ -180,6 +182,60 @@ static void look_at_sending(int fd)
 	REFUSED(syscall(SYS_shutdown, fd, UPPER | SHUT_RDWR));
 	WANT(syscall(SYS_shutdown, -1, (long)SHUT_WR) == -1 && errno == EBADF);
 	WANT(syscall(SYS_shutdown, -1, UPPER | SHUT_WR) == -1 && errno == EBADF);
+}
+
+static long ask_a_device(unsigned long number)
+{
+	errno = 0;
+	return syscall(SYS_ioctl, -1, number, 0L);
+}
+
+/* Every number that differs by a bit or two from one that types into terminals, and their whole neighbourhood. */
+static void look_at_devices(int arg)
+{
+	static const unsigned long refused[] = { TIOCCONS, TIOCSETD, 0x4b47, 0x4b49, 0x4bfb, 0x4b00 };
+	const unsigned long kills[] = { TIOCSTI, TIOCLINUX };
+
+	(void)arg;
+	confine();
+	for (size_t i = 0; i < MST_COUNT(refused); i++) {
+		REFUSED(ask_a_device(refused[i]));
+		REFUSED(ask_a_device(refused[i] | ULONG_MAX << 32));
+	}
+	for (size_t i = 0; i < MST_COUNT(kills); i++)
+		for (unsigned a = 0; a < 32; a++)
+			for (unsigned b = 0; b < 32; b++) {
+				unsigned long n = kills[i] ^ 1UL << a ^ (a == b ? 0 : 1UL << b);
+
+				if (n != TIOCSTI && n != TIOCLINUX && n != TIOCCONS && n != TIOCSETD && n >> 8 != 0x4b)
+					WANT(ask_a_device(n) == -1 && errno == EBADF && ask_a_device(n | ULONG_MAX << 32) == -1 && errno == EBADF);
+			}
+	for (unsigned long n = 0x5400; n < 0x5500; n++)
+		if (n != TIOCSTI && n != TIOCLINUX && n != TIOCCONS && n != TIOCSETD)
+			WANT(ask_a_device(n) == -1 && errno == EBADF);
+	_exit(0);
+}
+
+static void type_into(int number)
+{
+	confine();
+	(void)ask_a_device((unsigned long)number);
+}
+
+static void type_into_by_64_bits(int number)
+{
+	confine();
+	(void)ask_a_device((unsigned long)number | UPPER);
+}
+
+static void terminals(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(look_at_devices, 0), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(in_child(type_into, i ? TIOCSTI : TIOCLINUX), 1000 + SIGSYS);
+		assert_int_equal(in_child(type_into_by_64_bits, i ? TIOCSTI : TIOCLINUX), 1000 + SIGSYS);
+	}
 }
 
 static void look_at_calls(int arg)
@@ -407,6 +463,7 @@ static void the_null_one_is_absent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(deadly_kill), cmocka_unit_test(who_begins_others), cmocka_unit_test(a_thread_that_was_there), cmocka_unit_test(what_is_listed_and_what_is_not),
+		cmocka_unit_test(terminals),
 #ifdef __x86_64__
 		cmocka_unit_test(another_way_into_the_kernel),
 #endif

@@ -76,7 +76,7 @@ const struct mst_sandbox_call mst_server_calls[] = {
 	{ KEE, SCMP_SYS(recvfrom), 0, NULL },
 	{ SIG, SCMP_SYS(alarm), 0, NULL },
 	{ SIG, SCMP_SYS(setitimer), 0, "alarm() of other machines" },
-	{ SIG, SCMP_SYS(ioctl), 0, "a device: which one is Landlock's business" },
+	{ SIG, SCMP_SYS(ioctl), MST_ARGS_DEVICE, "a device: which one, of those that are opened later, is Landlock's business" },
 	/* a module of PKCS#11 that keeps its objects in files, or has threads; recorded with SoftHSM2, and with a TPM, which needs none of these */
 	{ SIG, SCMP_SYS(rename), 0, "a module of PKCS#11" },
 	{ SIG, SCMP_SYS(renameat), 0, "a module of PKCS#11" },

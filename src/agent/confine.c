@@ -24,7 +24,7 @@ static const struct mst_sandbox_call calls[] = {
 	{ AGT, SCMP_SYS(getegid), 0, "D-Bus says who asks" },
 	{ AGT, SCMP_SYS(getresuid), 0, NULL },                           /* D-Bus */
 	{ AGT, SCMP_SYS(getresgid), 0, "D-Bus says who asks" },
-	{ AGT, SCMP_SYS(ioctl), 0, NULL },                               /* a serial line: which one is Landlock's business */
+	{ AGT, SCMP_SYS(ioctl), MST_ARGS_DEVICE, NULL },                 /* a serial line: which one, of those that are opened later, is Landlock's business */
 	{ AGT, SCMP_SYS(shutdown), 0, "connections of D-Bus and of readers of cards that end" },
 	{ AGT, SCMP_SYS(select), 0, "a serial line" },
 	{ AGT, SCMP_SYS(pselect6), 0, "a serial line" },

@@ -8,11 +8,13 @@ import os
 import pathlib
 import pwd
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import termios
 
 import pytest
 
@@ -27,6 +29,7 @@ KINDS = ("listener", "connector", "engine", "keeper", "diameter", "signer")
 SIGSYS_TOLD = r"signal[= ]+\"?(31|Bad system call)"
 CLONE_FORK = signal.SIGCHLD.value
 OURS = "node.ours.example"
+TIOCLINUX = 0x541c
 
 
 @pytest.fixture(scope="module")
@@ -268,6 +271,46 @@ def test_the_agent_dies_of_a_program(world):
         until("it serves", lambda: node.agent("check").returncode == 0)
 
 
+def at_terminal(slave):
+    """What begins a program as the one that its terminal belongs to."""
+    return ["sh", "-c", f'exec setsid --ctty "$@" <{os.ttyname(slave)}', "sh"]
+
+
+def types(t, number=termios.TIOCSTI):
+    return t.call("ioctl", 0, number, b"x")
+
+
+def test_the_agent_types_into_no_terminal(world):
+    """Who was begun at a terminal has it open, whatever Landlock says of files: what is typed there is the next command of the shell that began it."""
+    master, slave = os.openpty()
+    try:
+        with subprocess.Popen([*at_terminal(slave), "cat"]) as free:         # the probe is a real one
+            until("it has begun, and reads", lambda: pathlib.Path(f"/proc/{free.pid}/syscall").read_text().startswith("0 0x0 "))
+            with Taken(free.pid) as t:
+                assert types(t, TIOCLINUX) == -errno.ENOTTY                  # that is for screens
+                may = types(t)
+            assert may == 0 or may == -errno.EIO and pathlib.Path("/proc/sys/dev/tty/legacy_tiocsti").read_text() == "0\n", may
+            assert may or select.select([master], [], [], 60)[0] and os.read(master, 1) == b"x"
+            free.kill()
+        node = world.node(4)
+        with node.running(wrap=at_terminal(slave)) as running:
+            running.wait_log("enrolled key")
+            assert os.readlink(f"/proc/{running.process.pid}/fd/0") == os.ttyname(slave)
+            with Taken(running.process.pid) as t:
+                assert t.call("ioctl", 0, termios.TCGETS, "z:64") == 0       # a serial line is a terminal, too
+                assert t.refused("ioctl", 0, termios.TIOCSETD, "z:4") is None
+                t.dies_of("ioctl", 0, 1 << 32 | termios.TIOCSTI, b"x")
+            assert running.process.wait(60) == -signal.SIGSYS
+            assert not select.select([master], [], [], 0)[0]
+            running.seen = 0
+            running.__enter__()
+            running.wait_log("enrolled-already|resuming")
+            until("it serves", lambda: node.agent("check").returncode == 0)
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
 @pytest.fixture(scope="module")
 def front(tmp_path_factory):
     """muster-naf between a BSF and a CSE that are strangers, with a node that has come in."""
@@ -389,7 +432,8 @@ def whole(world):
 
 @pytest.mark.parametrize("kind,call", [("listener", ("execve", "/bin/sh", 0, 0)), ("connector", ("ptrace", 16, 1, 0, 0)),
                                        ("engine", ("process_vm_readv", 1, "z:16", 1, "z:16", 1, 0)), ("keeper", ("execve", "/bin/sh", 0, 0)),
-                                       ("diameter", ("unshare", 0x10000000)), ("signer", ("execve", "/bin/sh", 0, 0))])
+                                       ("diameter", ("unshare", 0x10000000)), ("signer", ("execve", "/bin/sh", 0, 0)),
+                                       ("signer", ("ioctl", 0, TIOCLINUX, b"\x03"))])
 def test_an_intruders_call_kills(world, kind, call):
     """The supervisor tells and starts another one."""
     pid = pid_of(world, kind)
