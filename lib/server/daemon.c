@@ -320,6 +320,10 @@ int daemon_become_somebody(struct supervisor *s, struct mst_diag *d)
 	else if (s->privilege.root) {
 		mst_log(&s->log, MST_LOG_WARNING, "runs as root; give user = \"...\" to have it run as that one", NULL);
 		r = s->conf->processes == MST_CONF_SINGLE ? 0 : mst_privilege_reduce();
+	} else if (mst_privilege_drop(&s->privilege)) {
+		/* what a unit gave for ports below 1024 has done its duty: the sockets are open */
+		mst_diag_set(d, 0, "", "the capabilities that it was started with cannot be given up", NULL);
+		return MST_FAULT_IO;
 	}
 	if (r)
 		mst_diag_set(d, 0, "user", "cannot become ", s->conf->user, "; start as root with all "

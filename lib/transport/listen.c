@@ -46,7 +46,7 @@ static const char *remedy(int code)
 {
 	switch (code) {
 	case EADDRINUSE: return "; another process listens there: stop it, or choose another port or path";
-	case EACCES: return "; ports below 1024 need root or CAP_NET_BIND_SERVICE, a path needs a writable directory";
+	case EACCES: return "; ports below 1024 need root or CAP_NET_BIND_SERVICE (a unit: in CapabilityBoundingSet= and AmbientCapabilities=), a path needs a writable directory";
 	case EADDRNOTAVAIL: return "; no interface of this host has that address";
 	case ENOENT: return "; its directory must exist";
 	default: return "";

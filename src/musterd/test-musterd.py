@@ -5,7 +5,7 @@ Usage: test-musterd.py MUSTERD TEST-LAY (split|single). Prints TAP. Waits for ev
 """
 import base64, hashlib, hmac, http.client, json, os, pwd, re, shutil, signal, socket, ssl, subprocess, sys, time
 
-from test_rig import (DEADLINE, MODE, MUSTERD, NODE, REG, Installation, exporter_session, gone, proc_status, psk_answer, psk_begin,
+from test_rig import (DEADLINE, MODE, MUSTERD, NODE, REG, Installation, exporter_session, gone, low_port, proc_status, psk_answer, psk_begin,
                       read_answer, s_client, stranger, until)
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tests/support"))
@@ -548,6 +548,35 @@ def test_user(i):
     assert p.returncode == 2 and b"user: no-such-user is nobody here" in p.stderr, p
 
 
+def test_low_port(i):
+    """As with the drop-in of musterd(8), SYSTEMD: bound by the one capability, of which nobody keeps anything. Without it the remedy is told."""
+    root = os.geteuid() == 0
+    i.mef_port = i.mef_at = low_port()
+    i.write_conf()
+    command = ["setpriv", "--no-new-privs"]
+    # where nobody gets at it
+    shutil.copy(MUSTERD, i.dir + "/musterd")
+    if root:
+        subprocess.run(["chown", "-R", "nobody", i.dir], check=True)
+        command += ["--reuid=nobody", "--clear-groups", "--bounding-set=-all,+net_bind_service"]
+    run = [i.dir + "/musterd", "-c", i.conf]
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as f:
+        free_for_all = i.mef_port >= int(f.read())          # as in most containers
+    if not free_for_all:
+        p = subprocess.run(command + run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+        assert p.returncode == 3 and b"CAP_NET_BIND_SERVICE" in p.stderr and b"AmbientCapabilities=" in p.stderr, p
+    if not root:
+        return
+    command += ["--inh-caps=-all,+net_bind_service", "--ambient-caps=-all,+net_bind_service"]
+    i.proc = subprocess.Popen(command + run, stdout=subprocess.PIPE, stderr=open(i.err, "ab"))
+    line = i.proc.stdout.readline().decode()
+    assert " mef=127.0.0.1:%d " % i.mef_port in line, (line, i.log())
+    for pid in [i.proc.pid, *i.children().values()]:
+        st = proc_status(pid)
+        assert {st[c] for c in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}, (pid, st)
+    assert i.stop() == 0
+
+
 def test_store_removed(i):
     """rm store/* under a running daemon: said, not ready, and nothing is acknowledged that nobody could find again."""
     i.start()
@@ -642,7 +671,7 @@ def test_command_line(i):
 def main():
     tests = [test_service, test_maf_fetches, test_outward_trust, test_no_such_host, test_audit_log_is_shortened, test_slots, test_strict_sessions, test_what_is_asked,
              test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line,
-             test_address_taken, test_check, test_one_owner, test_environment, test_user, test_store_removed,
+             test_address_taken, test_check, test_one_owner, test_environment, test_user, test_low_port, test_store_removed,
              test_quirks, test_refusals]
     if MODE == "split":
         tests.insert(2, test_restarts)

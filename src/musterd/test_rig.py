@@ -130,6 +130,20 @@ class Installation:
         shutil.rmtree(self.dir)
 
 
+def low_port():
+    """A free one below 1024; for who may not look, 1."""
+    for port in range(1023, 511, -1):
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except PermissionError:
+                return 1
+            except OSError:
+                pass
+    raise AssertionError("no port below 1024 is free")
+
+
 def read_answer(s):
     r = http.client.HTTPResponse(s)
     r.begin()
