@@ -52,7 +52,7 @@ static int act(struct muster *m, int argc, char **argv, const char *what, const 
 		return usage_error(NULL, needed ? "give one node, --%s DURATION and --reason TEXT (it goes into the audit log)"
 		                                : "give one node and --reason TEXT (it goes into the audit log)", span);
 	if (length && !(seconds = duration_from(length)))
-		return usage_error(NULL, "--%s is a duration, for example 7d, 12h, 30m or 60s", span);
+		return usage_error(NULL, "--%s is a duration, " DURATION_FORMS, span);
 	body = json_object();
 	put_member(body, "reason", reason);
 	if (length)
@@ -100,7 +100,7 @@ int node_move(struct muster *m, int argc, char **argv)
 	if (argc != 1 || !field[0] || !field[3])
 		return usage_error(NULL, "give one node, --subscription ID and --reason TEXT (it goes into the audit log)");
 	if (grace && !(seconds = duration_from(grace)))
-		return usage_error(NULL, "--grace is a duration, for example 7d, 12h, 30m or 60s");
+		return usage_error(NULL, "--grace is a duration, " DURATION_FORMS);
 	body = json_object();
 	for (size_t i = 0; i < MST_COUNT(key); i++)
 		if (field[i])

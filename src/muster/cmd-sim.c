@@ -68,7 +68,7 @@ static int sim_add(struct muster *m, int argc, char **argv)
 	if (lifetime) {
 		seconds = duration_from(lifetime);
 		if (!seconds)
-			return usage_error(NULL, "--lifetime is a duration, for example 1d, 12h, 30m or 60s");
+			return usage_error(NULL, "--lifetime is a duration, " DURATION_FORMS);
 	}
 	secret = secret_from(file);
 	if (!secret)

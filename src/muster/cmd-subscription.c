@@ -63,7 +63,7 @@ static int subscription_add(struct muster *m, int argc, char **argv)
 
 		if (!seconds) {
 			json_decref(body);
-			return usage_error(NULL, "--key-lifetime is a duration, for example 90d, 12h, 30m or 60s");
+			return usage_error(NULL, "--key-lifetime is a duration, " DURATION_FORMS);
 		}
 		json_object_set_new(body, "keyLifetime", json_integer(seconds));
 	}

@@ -82,7 +82,7 @@ static int body_of(const struct wanted *w, json_t *body)
 
 	put_member(body, "what", w->what);
 	if (w->window && !seconds)
-		return usage_error(NULL, "--window is a duration, for example 12h, 30m or 7d");
+		return usage_error(NULL, "--window is a duration, " DURATION_FORMS);
 	if (seconds)
 		json_object_set_new(body, "window", json_integer(seconds));
 	if (w->instruction && !put_instruction(body, w->instruction))

@@ -65,14 +65,15 @@ bool date_from(const char *text, char out[16])
 
 json_int_t duration_from(const char *text)
 {
-	static const struct { const char *unit; json_int_t seconds; } units[] = {
-		{ "", 86400 }, { "d", 86400 }, { "h", 3600 }, { "m", 60 }, { "s", 1 },
-	};
+	static const struct { const char *unit; json_int_t seconds; } units[] = { { "d", 86400 }, { "h", 3600 }, { "m", 60 }, { "s", 1 } };
 	char *end;
 	long long n = strtoll(text, &end, 10);
+	int64_t s;
 
+	if (mst_parse_duration(mst_view_str(text), &s))
+		return s;
 	for (size_t i = 0; i < MST_COUNT(units); i++)
-		if (n > 0 && n < 1000000000 && strcmp(end, units[i].unit) == 0)
+		if (*text >= '0' && *text <= '9' && n > 0 && n < 1000000000 && strcmp(end, units[i].unit) == 0)
 			return n * units[i].seconds;
 	return 0;
 }

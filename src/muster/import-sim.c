@@ -20,7 +20,7 @@
 /* Those of the API first; then keys as makers' files have them, of which the line with its check is made here. */
 static const char *const columns[] = { "imsi", "impi", "mncDigits", "msisdn", "secret", "amf", "sqn", "ind", "node", "uiccType", "lifetime",
 				       "nafGroup", "gsid", "keyChoice", "algorithm", "k", "opc", "op", "topc", "top", "res", "times" };
-enum { API_COLUMNS = 14, ALGORITHM = 14, K, OPC, OP, TOPC, TOP, RES, TIMES };
+enum { LIFETIME = 10, API_COLUMNS = 14, ALGORITHM = 14, K, OPC, OP, TOPC, TOP, RES, TIMES };
 
 struct batch {
 	struct muster *m;
@@ -152,10 +152,12 @@ static json_t *row_from(char **given, size_t n, const int *column_of, const char
 		cell[i] = "";
 	for (size_t i = 0; i < n; i++)
 		cell[column_of[i]] = given[i];
-	*ret_wrong = NULL;
+	*ret_wrong = *cell[LIFETIME] && !duration_from(cell[LIFETIME]) ? "lifetime: a duration, " DURATION_FORMS : NULL;
 	for (size_t i = 0; i < API_COLUMNS && !*ret_wrong; i++)
 		if (*cell[i] && json_object_set_new(row, columns[i], json_string(cell[i])))
 			*ret_wrong = "no UTF-8 text; save the file as UTF-8";
+	if (!*ret_wrong && *cell[LIFETIME])
+		json_object_set_new(row, columns[LIFETIME], json_integer(duration_from(cell[LIFETIME])));
 	if (!*ret_wrong && *cell[K] && json_object_get(row, "secret"))
 		*ret_wrong = "secret, k: one of the two is enough";
 	if (!*ret_wrong && *cell[K])

@@ -105,8 +105,12 @@ void timestamp_text(mst_time t, char out[16]);
 mst_time wall_clock(void);
 /* A moment as people write it: 20261121T214500, 2026-11-21, "2026-11-21 21:45:00", +90d, -12h (d h m s, from now). */
 bool date_from(const char *text, char out[16]);
-/* "90d", "12h", "30m", "60s"; a bare number is days. 0: none of these. */
+/*
+ * "90d", "12h", "30m", "60s", or P90D as the API has it. 0: none of these. A number without a unit is none: in musterd.conf it
+ * would be seconds.
+ */
 json_int_t duration_from(const char *text);
+#define DURATION_FORMS "for example 1d, 24h, 30m, 60s or P1D"
 #define DATE_FORMS "2026-11-21, 20261121T214500 (UTC), or from now: +90d, -12h, +30m, +10s"
 #define DATE_HELP "a date is " DATE_FORMS
 

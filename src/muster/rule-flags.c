@@ -123,22 +123,16 @@ static json_t *date(const char *text)
 	return date_from(text, stamp) ? json_string(stamp) : NULL;
 }
 
-/* 90d, 12h, 30m, 60s as xs:duration. */
+/* As xs:duration. */
 static json_t *duration(const char *text)
 {
-	static const struct { const char *unit; long long seconds; } units[] = { { "d", 86400 }, { "h", 3600 }, { "m", 60 }, { "s", 1 } };
-	struct mst_writer w;
-	char out[32], *end;
-	long long n = strtoll(text, &end, 10);
+	json_int_t seconds = duration_from(text);
+	char out[32];
+	struct mst_writer w = mst_writer_of(out, sizeof(out));
 
-	for (size_t i = 0; i < MST_COUNT(units); i++)
-		if (n > 0 && n < 1000000 && strcmp(end, units[i].unit) == 0) {
-			w = mst_writer_of(out, sizeof(out));
-			mst_put_duration(&w, n * units[i].seconds);
-			mst_put_nul(&w);
-			return json_string(out);
-		}
-	return NULL;
+	mst_put_duration(&w, seconds);
+	mst_put_nul(&w);
+	return seconds ? json_string(out) : NULL;
 }
 
 enum part { TOP, WHEN, THEN };
@@ -171,7 +165,7 @@ static const struct {
 	{ "auth", WHEN, "authentication", list_of, "cert, psk, none" },
 	{ "can", WHEN, "methods", list_of, "methods" },
 	{ "deny", THEN, "deny", text_value, "text" },
-	{ "valid-for", THEN, "validFor", duration, "a duration: 90d, 12h, 30m, 60s" },
+	{ "valid-for", THEN, "validFor", duration, "a duration, " DURATION_FORMS },
 	{ "order", THEN, "order", text_value, "owner or node" },
 };
 

@@ -2,6 +2,7 @@
 mistake is answered with what to do.
 """
 import csv
+import datetime
 import fcntl
 import http.client
 import json
@@ -129,6 +130,27 @@ def test_mistakes_are_answered(inst, words, status, text):
     done = inst.muster(*words, check=False)
     assert done.returncode == status, (done.stdout, done.stderr)
     assert text in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("words", [
+    ["node", "reenrol", "urn:dev:x", "--reason", "r", "--window"], ["node", "release", "urn:dev:x", "--reason", "r", "--grace"],
+    ["node", "move", "urn:dev:x", "--subscription", "sub-1", "--reason", "r", "--grace"], ["trigger", "urn:dev:x", "--window"],
+    ["subscription", "add", "s", "--sp", "a.b", "--maf", "c.d", "--until", "+1d", "--key-lifetime"],
+    ["sim", "add", "001010000000001", "--file", "-", "--lifetime"], ["rule", "add", "r", "--deny", "no", "--valid-for"],
+])
+def test_a_duration_has_a_unit(inst, words):
+    """A bare number was so many days here, and is so many seconds in musterd.conf."""
+    for bad in ("24", "0d", "-1d", " 1d", "1w2", "P", "P0D"):
+        done = inst.muster(*words, bad, check=False)
+        assert done.returncode == 2 and "1d, 24h" in done.stderr and "P1D" in done.stderr, (bad, done.stderr)
+
+
+def test_durations_are_what_they_say(inst):
+    inst.muster("node", "add", "urn:dev:durations:1", "--anchor", inst.dir / "makers/acme.pem")
+    for window, seconds in (("90s", 90), ("PT90S", 90), ("30m", 1800), ("24h", 86400), ("P1D", 86400)):
+        node = inst.ask("node", "reenrol", "urn:dev:durations:1", "--window", window, "--reason", "a test")
+        changed, until = (datetime.datetime.strptime(node[k], "%Y%m%dT%H%M%S") for k in ("changed", "reenrolUntil"))
+        assert abs((until - changed).total_seconds() - seconds) <= PATIENCE, (window, node)
 
 
 def test_no_daemon_is_told_with_the_remedy(tmp_path):

@@ -249,6 +249,11 @@ def test_a_batch(inst):
     assert "keyChoice: UICC_BASED_KEY is for cards" in done.stderr, done
     assert [(s["algorithm"], s.get("keyChoice")) for s in (inst.ask("sim", "show", f"00101{3000 + i:010d}") for i in range(2))] == [
         ("tuak", "ME_BASED_KEY"), ("tuak", None)]
+    # a lifetime as --lifetime takes it
+    done = inst.muster("--json", "sim", "import", "-", stdin="imsi,k,opc,lifetime\n" + "\n".join(
+        f"00101{3100 + i:010d},{K.hex()},{OPC.hex()},{t}" for i, t in enumerate(("1d", "PT90M", "86400"))) + "\n", check=False)
+    assert json.loads(done.stdout) == {"rows": 3, "added": 2, "refused": 1, "notCarriedOut": 0} and "lifetime: a duration" in done.stderr, done
+    assert [inst.ask("sim", "show", f"00101{3100 + i:010d}")["lifetime"] for i in range(2)] == [86400, 5400]
     # again: every row is there
     done = run(MUSTER, "-C", inst.dir, "sim", "import", "-", stdin=text, check=False)
     assert done.returncode == 1 and f"{rows} rows: 0 added, {rows} refused" in done.stdout, done
