@@ -46,8 +46,7 @@ static bool check_config(struct doctor *d)
 	return false;
 }
 
-/* As musterd reads its settings: from the installation's directory, unless it begins with a slash. */
-static void place(const struct doctor *d, const char *name, char *out, size_t cap)
+void doctor_place(const struct doctor *d, const char *name, char *out, size_t cap)
 {
 	if (*name == '/')
 		snprintf(out, cap, "%s", name);
@@ -55,15 +54,15 @@ static void place(const struct doctor *d, const char *name, char *out, size_t ca
 		path_join(out, cap, d->m->dir, name);
 }
 
-void doctor_secret_file(struct doctor *d, const char *name, const char *what)
+void doctor_secret_file(struct doctor *d, const char *name, const char *what, const char *remedy)
 {
 	char path[4096], text[4200];
 	struct stat st;
 
-	place(d, name, path, sizeof(path));
+	doctor_place(d, name, path, sizeof(path));
 	if (stat(path, &st) < 0) {
 		snprintf(text, sizeof(text), "%.4000s: %s", path, strerror(errno));
-		doctor_finding(d, false, what, text, "it is made by muster init; restore it from your backup, it cannot be made again");
+		doctor_finding(d, false, what, text, remedy);
 	} else if (!mst_is_private_file(path, &st, true)) {
 		snprintf(text, sizeof(text), "%.4000s may be read by others (mode %o)", path, (unsigned)st.st_mode & 0777);
 		doctor_finding(d, false, what, text, "chmod 600 it, and think about who may have read it");
@@ -80,7 +79,7 @@ void doctor_certificate(struct doctor *d, const char *name, const char *what)
 	size_t n = 0;
 	int64_t left;
 
-	place(d, name, path, sizeof(path));
+	doctor_place(d, name, path, sizeof(path));
 	if (access(path, R_OK) < 0 || cert_read(path, der, sizeof(der), &n) != EXIT_DONE ||
 	    mst_cert_info((struct mst_view){ der, n }, &info, NULL) != 0) {
 		doctor_finding(d, false, what, path, "the file is absent or holds no certificate of our profile");
@@ -260,23 +259,35 @@ static void check_api(struct doctor *d)
 	json_decref(answer);
 }
 
-/* One generation, or two while keys are wrapped anew. */
-static void check_kek(struct doctor *d)
+const char *doctor_of_keeper(const struct doctor *d, const char *file, char out[4096])
 {
-	char name[64] = "keeper/kek.key", path[4096];
+	const char *dir = NULL;
+
+	if (config_lookup_string(&d->conf, "keeper", &dir) != CONFIG_TRUE)
+		dir = "keeper";
+	snprintf(out, 4096, "%.4000s/%s", dir, file);
+	return out;
+}
+
+/* One generation of the key-encryption key, or two while keys are wrapped anew; the CA's key. */
+static void check_keeper(struct doctor *d)
+{
+	static const char remedy[] = "it is made by muster init; restore it from your backup, it cannot be made again";
+	char file[64], name[4096], path[4096];
 	unsigned found = 0;
 
 	for (unsigned gen = 1; gen < 1000; gen++) {
-		if (gen > 1)
-			snprintf(name, sizeof(name), "keeper/kek-%u.key", gen);
-		place(d, name, path, sizeof(path));
+		snprintf(file, sizeof(file), gen > 1 ? "kek-%u.key" : "kek.key", gen);
+		doctor_place(d, doctor_of_keeper(d, file, name), path, sizeof(path));
 		if (access(path, F_OK))
 			continue;
 		found++;
-		doctor_secret_file(d, name, "key-encryption key");
+		doctor_secret_file(d, name, "key-encryption key", remedy);
 	}
 	if (!found)
-		doctor_secret_file(d, "keeper/kek.key", "key-encryption key");
+		doctor_secret_file(d, doctor_of_keeper(d, "kek.key", name), "key-encryption key", remedy);
+	doctor_secret_file(d, doctor_of_keeper(d, "ca.key", name), "CA key", remedy);
+	doctor_certificate(d, doctor_of_keeper(d, "ca.pem", name), "CA certificate");
 }
 
 static void check_installation(struct doctor *d)
@@ -286,21 +297,11 @@ static void check_installation(struct doctor *d)
 	        "set the clock; certificates cannot be judged without it");
 	if (check_config(d)) {
 		doctor_keys(d);
-		check_kek(d);
-		doctor_secret_file(d, "keeper/ca.key", "CA key");
-		doctor_secret_file(d, "tls/mef.key", "MEF key");
-		doctor_secret_file(d, "tls/maf.key", "MAF key");
-		if (config_lookup(&d->conf, "bbn"))
-			doctor_secret_file(d, "tls/bbn.key", "briefing node's key");
-		doctor_certificate(d, "keeper/ca.pem", "CA certificate");
-		doctor_certificate(d, "tls/mef.pem", "MEF certificate");
-		doctor_certificate(d, "tls/maf.pem", "MAF certificate");
+		check_keeper(d);
 		doctor_lists(d);
-		if (config_lookup(&d->conf, "bbn"))
-			doctor_certificate(d, "tls/bbn.pem", "briefing node's certificate");
-		doctor_port(d, "mef");
-		doctor_port(d, "maf");
-		doctor_port(d, "bbn");
+		doctor_role(d, "mef");
+		doctor_role(d, "maf");
+		doctor_role(d, "bbn");
 		doctor_gba(d);
 		doctor_door(d);
 		check_api(d);

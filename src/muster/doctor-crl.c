@@ -121,11 +121,11 @@ void doctor_lists(struct doctor *d)
 {
 	static const char *const others[] = { "mef.crls", "maf.crls", "bbn.crls", "hss.crls", "bsf.crls", "zn.crls", "diameter.crls" };
 	const char *file = setting(d, "crl.file");
-	char path[4096], own[4096] = "", seen[4096] = "";
+	char path[4096], name[4096], own[4096] = "", seen[4096] = "";
 	uint8_t ca[MST_CERT_MAX];
 	size_t n = 0;
 
-	path_join(path, sizeof(path), d->m->dir, "keeper/ca.pem");
+	doctor_place(d, doctor_of_keeper(d, "ca.pem", name), path, sizeof(path));
 	if (access(path, R_OK) == 0 && cert_read(path, ca, sizeof(ca), &n) == EXIT_DONE)
 		d->ca = (struct mst_view){ ca, n };
 	if (*file && !each_list(d, in_dir(d, file, own), own_list))
@@ -135,10 +135,10 @@ void doctor_lists(struct doctor *d)
 		const config_setting_t *list = config_lookup(&d->conf, others[i]);
 
 		for (int k = 0; list && k < config_setting_length(list); k++) {
-			const char *name = config_setting_get_string_elem(list, k);
+			const char *one = config_setting_get_string_elem(list, k);
 
 			/* they mostly have the same directory */
-			if (!name || strcmp(in_dir(d, name, path), seen) == 0)
+			if (!one || strcmp(in_dir(d, one, path), seen) == 0)
 				continue;
 			look_at(d, path, own);
 			snprintf(seen, sizeof(seen), "%s", path);

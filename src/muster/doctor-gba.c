@@ -11,14 +11,14 @@ static const char *text_at(const struct doctor *d, const char *path)
 	return config_lookup_string(&d->conf, path, &s) ? s : "";
 }
 
-static void look_at_files(struct doctor *d, const char *role)
+void doctor_role(struct doctor *d, const char *role)
 {
 	char path[64], what[64];
 
 	snprintf(path, sizeof(path), "%s.key", role);
 	snprintf(what, sizeof(what), "key of %s", role);
 	if (*text_at(d, path))          /* a BSF that asks by Diameter has none */
-		doctor_secret_file(d, text_at(d, path), what);
+		doctor_secret_file(d, text_at(d, path), what, "restore it from your backup, or give the role another key and certificate and reload musterd (SIGHUP)");
 	snprintf(path, sizeof(path), "%s.certificate", role);
 	snprintf(what, sizeof(what), "certificate of %s", role);
 	if (*text_at(d, path))
@@ -72,11 +72,11 @@ void doctor_gba(struct doctor *d)
 	char text[600];
 
 	if (hss)
-		look_at_files(d, "hss");
+		doctor_role(d, "hss");
 	if (bsf)
-		look_at_files(d, "bsf");
+		doctor_role(d, "bsf");
 	if (zn)
-		look_at_files(d, "zn");
+		doctor_role(d, "zn");
 	if (bsf && zn)
 		look_at_nafs(d);
 	if (bsf && !zn && config_lookup(&d->conf, "maf.bsfs"))

@@ -16,10 +16,16 @@ struct doctor {
 };
 
 void doctor_finding(struct doctor *d, bool good, const char *what, const char *detail, const char *remedy);
+/* As musterd reads its settings: from the installation's directory, unless it begins with a slash. */
+void doctor_place(const struct doctor *d, const char *name, char *out, size_t cap);
+/* A file of the keeper's directory, as a setting would name it. */
+const char *doctor_of_keeper(const struct doctor *d, const char *file, char out[4096]);
 /* One file, certificate or listening address each. */
-void doctor_secret_file(struct doctor *d, const char *name, const char *what);
+void doctor_secret_file(struct doctor *d, const char *name, const char *what, const char *remedy);
 void doctor_certificate(struct doctor *d, const char *name, const char *what);
 void doctor_port(struct doctor *d, const char *role);
+/* What a role's group in musterd.conf names: its key and certificate, and its first address. */
+void doctor_role(struct doctor *d, const char *role);
 void doctor_lists(struct doctor *d);
 /* HSS, BSF and its face towards NAFs, where they are configured: their files, and whether they know one another. */
 void doctor_gba(struct doctor *d);

@@ -186,6 +186,25 @@ def test_doctor(inst, tmp_path):
     assert done.returncode == 1 and "muster init" in done.stdout
 
 
+def test_doctor_looks_at_what_the_configuration_names(tmp_path):
+    """A MAF alone, with its files and the keeper's elsewhere: nothing is said of what it has not."""
+    run(MUSTER, "init", tmp_path / "i")
+    (tmp_path / "i/keeper").rename(tmp_path / "i/safe")
+    (tmp_path / "i/tls/maf.key").rename(tmp_path / "i/own.key")
+    for name in ("mef", "bbn"):
+        (tmp_path / f"i/tls/{name}.key").unlink()
+    config = tmp_path / "i/musterd.conf"
+    text = config.read_text().replace('"keeper', '"safe').replace("tls/maf.key", "own.key")
+    config.write_text(re.sub(r"^(bbn|mef) = \{.*?^\};\n", "", text, flags=re.M | re.S))
+    run(MUSTERD, "-c", config, "--check")
+    found = json.loads(run(MUSTER, "--json", "-C", tmp_path / "i", "doctor", check=False).stdout)
+    assert {f["check"] for f in found if not f["ok"]} == {"listener", "admin API"}, found
+    assert [f["detail"] for f in found if f["check"] == "key of maf"] == [f"{tmp_path}/i/own.key"], found
+    (tmp_path / "i/own.key").unlink()
+    (gone,) = [f for f in json.loads(run(MUSTER, "--json", "-C", tmp_path / "i", "doctor", check=False).stdout) if f["check"] == "key of maf"]
+    assert not gone["ok"] and "cannot be made again" not in gone["remedy"], gone
+
+
 def test_events_follow_wakes_for_a_new_event(inst):
     follow = subprocess.Popen([MUSTER, "-C", str(inst.dir), "--json", "events", "--follow", "--what", "node.added"],
                               stdout=subprocess.PIPE, text=True)
