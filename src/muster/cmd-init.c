@@ -278,7 +278,7 @@ static int tell(const struct muster *m, const struct install *in)
 	json_t *j;
 
 	if (m->json) {
-		j = json_pack("{s:s,s:s,s:s,s:s,s:s}", "dir", in->dir, "sp", in->sp, "mef", in->mef, "maf", in->maf, "bbn", in->bbn);
+		j = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "dir", in->dir, "address", in->address, "sp", in->sp, "mef", in->mef, "maf", in->maf, "bbn", in->bbn);
 		if (*in->plmn)
 			json_object_update_new(j, json_pack("{s:s,s:s,s:s}", "hss", in->hss, "bsf", in->bsf, "zn", in->zn));
 		return print_json(j);
@@ -288,6 +288,11 @@ static int tell(const struct muster *m, const struct install *in)
 	if (*in->plmn)
 		say("and for SIMs: HSS %s on port %u, BSF %s on port %u, towards NAFs %s on port %u", in->hss, in->hss_port, in->bsf, in->bsf_port,
 		    in->zn, in->zn_port);
+	if (strncmp(in->address, "127.", 4) == 0 || strcmp(in->address, "::1") == 0)
+		say("only this machine reaches it, at %s; for nodes elsewhere write another address, like 0.0.0.0, into each listen of %s/musterd.conf "
+		    "(init --address 0.0.0.0 does)", in->address, in->dir);
+	if (*in->plmn && in->bsf_port != 80)
+		say("nodes that know nothing but their IMSI look for the BSF at port 80: --bsf-port 80; musterd(8), SYSTEMD, has what the unit needs for that");
 	init_ca_hint(in->ca, strcmp(in->processes, "split") == 0);
 	if (in->socket)
 		say("next: put the makers' CA certificates into %s/anchors/, then, as root: systemctl enable --now musterd", in->dir);

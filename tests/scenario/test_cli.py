@@ -422,6 +422,16 @@ def test_init_refuses(tmp_path, words, says):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("more,said,unsaid", [
+    ([], ["only this machine reaches it, at 127.0.0.1", "--address 0.0.0.0"], ["BSF at port 80"]), (["--address", "::1"], ["at ::1;"], []),
+    (["--address", "0.0.0.0"], [], ["only this machine"]), (["--gba", "00101"], ["BSF at port 80: --bsf-port 80"], []),
+    (["--gba", "00101", "--bsf-port", "80"], [], ["BSF at port 80"]),
+])
+def test_init_says_who_reaches_it(tmp_path, more, said, unsaid):
+    text = run(MUSTER, "init", tmp_path / "i", *more).stdout
+    assert [t for t in said if t not in text] == [] and [t for t in unsaid if t in text] == [], text
+
+
 def test_a_certificate_never_overwrites_a_ca(tmp_path):
     run(MUSTER, "cert", "ca", "acme", cwd=tmp_path)
     before = (tmp_path / "acme.key").read_text()
