@@ -131,7 +131,7 @@ void muster_wipe(struct muster_enrolee *e);
 struct muster_start {
 	size_t size;                 /* sizeof(struct muster_start) */
 	/*
-	 * The sequence of instructions, JSON or CBOR (doc/schema/instruction-sequence.schema.json), up to 16 KiB. Bootstrap
+	 * The sequence of instructions, JSON or CBOR (instruction-sequence.schema.json in /usr/share/doc/muster/schema), up to 16 KiB. Bootstrap
 	 * instructions for a MAF (by method gba also those for a CSE, SUID 22) run in order, the first success ends; others (discovery) are passed over as unsupported.
 	 * NULL: only finish what the pending slot holds.
 	 */

@@ -233,7 +233,9 @@ static int bundle_make(struct muster *m, int argc, char **argv)
 		r = seal(&g, (struct mst_view){ content, n }, envelope, sizeof(envelope), &n_envelope);
 	if (!r && write_file(g.out, envelope, n_envelope, 0644) < 0)
 		r = EXIT_FAULT;
-	if (r == EXIT_DONE && !m->json)
+	if (r == EXIT_DONE && m->json)
+		return print_json(json_pack("{s:s, s:I}", "bundle", g.out, "octets", (json_int_t)n_envelope));
+	if (r == EXIT_DONE)
 		say("made %s (%zu octets); put it on a medium as muster.bundle, or hand it to muster-agent trigger", g.out, n_envelope);
 	return r;
 }

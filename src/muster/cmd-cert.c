@@ -20,6 +20,24 @@ static bool days_from(const char *text, int64_t *ret_days)
 	return true;
 }
 
+/* What has been made, in text or in JSON; `more`: with a key, and what is said of it. */
+static int made(const struct muster *m, int r, const char *prefix, const char *more)
+{
+	char cert[4200], key[4200];
+
+	if (r != EXIT_DONE)
+		return r;
+	snprintf(cert, sizeof(cert), "%.4000s.pem", prefix);
+	snprintf(key, sizeof(key), "%.4000s.key", prefix);
+	if (m->json)
+		return print_json(more ? json_pack("{s:s, s:s}", "certificate", cert, "key", key) : json_pack("{s:s}", "certificate", cert));
+	if (more)
+		say("made %s and %s%s", cert, key, more);
+	else
+		say("made %s", cert);
+	return r;
+}
+
 static int cert_ca(struct muster *m, int argc, char **argv)
 {
 	const char *cn = NULL, *days_text = "3650", *permitted = NULL;
@@ -33,9 +51,7 @@ static int cert_ca(struct muster *m, int argc, char **argv)
 	if (argc != 1 || !days_from(days_text, &days))
 		return usage_error(NULL, argc == 1 ? "--days is 1 to 36500" : "give one name: it becomes NAME.pem and NAME.key");
 	r = ca_create(".", argv[0], cn ? cn : argv[0], days, permitted);
-	if (r == EXIT_DONE && !m->json)
-		say("made %s.pem and %s.key (keep the key secret)", argv[0], argv[0]);
-	return r;
+	return made(m, r, argv[0], " (keep the key secret)");
 }
 
 /* The names that a client certificate may carry: spec 2.5.4. */
@@ -117,9 +133,7 @@ static int cert_issue(struct muster *m, int argc, char **argv)
 		return r;
 	r = holds_ca(out) ? EXIT_REFUSED : ca_issue_files(&ca, &spec, out);
 	ca_close(&ca);
-	if (r == EXIT_DONE && !m->json)
-		say("made %s.pem and %s.key", out, out);
-	return r;
+	return made(m, r, out, "");
 }
 
 static int cert_sign(struct muster *m, int argc, char **argv)
@@ -147,9 +161,7 @@ static int cert_sign(struct muster *m, int argc, char **argv)
 		return r;
 	r = holds_ca(out) ? EXIT_REFUSED : ca_sign_request(&ca, argv[0], &spec, out);
 	ca_close(&ca);
-	if (r == EXIT_DONE && !m->json)
-		say("made %s.pem", out);
-	return r;
+	return made(m, r, out, NULL);
 }
 
 static json_t *info_json(const struct mst_cert_info *i)
@@ -295,7 +307,9 @@ static int cert_crl(struct muster *m, int argc, char **argv)
 	if (argc != 0 || !ca_name || !out)
 		return usage_error(NULL, "--ca NAME and --out FILE are needed");
 	r = holds_other(out) ? EXIT_REFUSED : make_crl(ca_name, out, days);
-	if (r == EXIT_DONE && !m->json)
+	if (r == EXIT_DONE && m->json)
+		return print_json(json_pack("{s:s}", "crl", out));
+	if (r == EXIT_DONE)
 		say("made %s", out);
 	return r;
 }
@@ -371,7 +385,9 @@ static int cert_revoke(struct muster *m, int argc, char **argv)
 		return EXIT_FAULT;
 	}
 	r = make_crl(ca_name, out, 30);
-	if (r == EXIT_DONE && !m->json)
+	if (r == EXIT_DONE && m->json)
+		return print_json(json_pack("{s:s, s:s, s:s}", "subject", info.subject, "serial", info.serial, "crl", out));
+	if (r == EXIT_DONE)
 		say("revoked %s; give %s to every verifier", info.serial, out);
 	return r;
 }

@@ -1,4 +1,5 @@
 """Nothing that is written down is untrue: names of files, options, versions, manual pages."""
+import json
 import os
 import pathlib
 import re
@@ -69,6 +70,17 @@ def test_pages_refer_to_pages_that_exist():
 def test_every_page_is_built():
     assert {f"{p}" for p in PAGES} == {"libmuster.3", "muster.1", "muster-agent.1", "muster-naf.1", "musterd.8", "musterd.conf.5"}
     assert all((BUILD / "man" / p).exists() for p in PAGES)
+
+
+def test_files_that_pages_name_are_installed():
+    plan = json.loads(run("meson", "introspect", "--installed", BUILD).stdout)
+    there = [pathlib.Path(p) for p in plan.values()]
+    named = {name for page in PAGES for name in re.findall(r"/usr/share/(doc/muster/[a-z0-9./-]*[a-z])", page_text(page))}
+    assert {"doc/muster/openapi.yaml", "doc/muster/schema/rule.schema.json"} <= named
+    for name in named:
+        # a directory of the plan stands for what is in it
+        assert [p for p in there if p.match(name) or (name.startswith(f"doc/muster/{p.name}/") and (SOURCE / name.replace("/muster", "")).is_file())], name
+    assert not [page for page in PAGES if re.search(r"(?<![/\w])doc/[a-z]", page_text(page))], "a page names a file of the source tree"
 
 
 def test_muster_commands_stand_in_the_page_and_in_help():
