@@ -1,6 +1,7 @@
 /*
  * A root credential: what an enrolment leaves in the slot "active". For the programs that use it: they authenticate to the
- * MAF with key and key identifier (TLS-PSK), register with the registrar, and look when it ends.
+ * MAF with key and key identifier (TLS-PSK), register with the registrar, and look when it ends. A key of method gba is for one suite
+ * (TS 33.220 H.3): TLS 1.2 with TLS_PSK_WITH_AES_128_CBC_SHA256.
  */
 #ifndef MUSTER_CREDENTIAL_H
 #define MUSTER_CREDENTIAL_H
@@ -19,13 +20,17 @@ bool muster_credential_read(struct muster_credential *c, const void *record, siz
 void muster_credential_wipe(struct muster_credential *c);
 
 enum muster_text {
-	MUSTER_KEY_ID,               /* KmID: the psk_identity for the MAF; KeID while the enrolment is not through */
+	/*
+	 * KmID: the psk_identity for the MAF; KeID while the enrolment is not through. Of method gba it is the bare B-TID: where muster_card.separator
+	 * was given the identity is "3GPP-bootstrapping", that octet and the B-TID.
+	 */
+	MUSTER_KEY_ID,
 	MUSTER_NODE_ID,              /* M2M-Node-ID */
 	MUSTER_CSE_ID,               /* SP-relative or absolute; "" for a node without a CSE */
 	MUSTER_AE_ID,
 	MUSTER_REGISTRAR_CSE_ID,
 	MUSTER_REGISTRAR_POA,        /* the first point of access */
-	MUSTER_MAF_FQDN, MUSTER_MAF_URI,
+	MUSTER_MAF_FQDN, MUSTER_MAF_URI,     /* "" when the key is for a CSE (Kpsa): that is the registrar */
 	MUSTER_MEF_FQDN, MUSTER_MEF_URI,
 	MUSTER_ADMIN_FQDN,           /* administrating stakeholder */
 	MUSTER_ATTEMPT,              /* the attempt that produced it: 32 hex digits */

@@ -121,7 +121,7 @@ struct muster_config {
 
 /*
  * Ready for muster_start(). MUSTER_OK, or MUSTER_UNSUPPORTED: no crypto port, a credential that is no credential (a secret of fewer than 16
- * octets among them), a negative deadline, a configuration of a size that this library does not know.
+ * octets among them), a negative deadline, a configuration, or a card's, of a size that this library does not know, a card without room or one of its calls.
  */
 enum muster_reason muster_init(struct muster_enrolee *e, const struct muster_config *c);
 /* Overwrites all that is secret. Any number of times, also on zeroed storage. */
@@ -146,7 +146,8 @@ struct muster_start {
  * Begin. MUSTER_OK; or nothing has begun: MUSTER_MALFORMED, MUSTER_OVERSIZED, MUSTER_UNKNOWN_METHOD (muster_detail() says what,
  * and where), MUSTER_EXPIRED, MUSTER_NOT_YET_VALID (the sequence; a device whose credential came from one that has ended is renewed
  * by the same instructions without that end), MUSTER_STORAGE (a slot's record is damaged: never taken for an empty one; erase it,
- * or hand in NULL, when that is what you want), MUSTER_UNKNOWN (neither a sequence nor anything pending).
+ * or hand in NULL, when that is what you want), MUSTER_UNKNOWN (neither a sequence nor anything pending), MUSTER_UNSUPPORTED (a size that
+ * this library does not know).
  * May be called again whatever happened before, except between a WANT_SAVE and its answer.
  */
 enum muster_reason muster_start(struct muster_enrolee *e, const struct muster_start *s, int64_t now, int64_t utc);

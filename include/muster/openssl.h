@@ -1,7 +1,7 @@
 /*
  * libmuster-openssl: ready-made ports for devices with Linux, POSIX and OpenSSL 3 (pkg-config muster-openssl). Sessions block
- * with deadlines; records are AES-256-GCM files, written so that a power cut leaves the old or the new one, in the very
- * form that muster-agent(1) keeps: either can go on where the other stopped.
+ * with deadlines; records are AES-256-GCM files, written so that a power cut leaves the old or the new one, in the very form that
+ * muster-agent(1) keeps with secenv.backend = "file": then either can go on where the other stopped.
  */
 #ifndef MUSTER_OPENSSL_H
 #define MUSTER_OPENSSL_H

@@ -70,7 +70,8 @@ struct muster_ports {
 
 /*
  * Enrol, and return when that is done or has failed: MUSTER_OK, or why not (muster_report() has every reason,
- * muster_retry_after() when to come back). `sequence` as in struct muster_start; NULL: only finish what is pending.
+ * muster_retry_after() when to come back); MUSTER_UNSUPPORTED without a report also for ports of a size that this library does not know,
+ * MUSTER_INTERNAL when there are no random octets. `sequence` as in struct muster_start; NULL: only finish what is pending.
  * `e` has been through muster_init() and keeps its answers until the next call; wipe it at the end.
  */
 enum muster_reason muster_run(struct muster_enrolee *e, const struct muster_ports *p, const void *sequence, size_t n);
