@@ -218,8 +218,9 @@ static void set_text(struct reading *r, const struct item *it, const config_sett
 static void set_value(struct reading *r, const struct item *it, const config_setting_t *s, const char *v)
 {
 	int64_t *number = (int64_t *)(void *)((char *)r->c + it->offset);
-	char text[128];
+	char text[256];
 	int64_t x;
+	size_t n;
 
 	if (mst_config_has_control(v)) {
 		complain(r, s, it->name, "holds a control character");
@@ -251,8 +252,9 @@ static void set_value(struct reading *r, const struct item *it, const config_set
 				return;
 			}
 		}
-		snprintf(text, sizeof(text), "unknown value \"%.40s\"; one of %s, %s%s%s", v, it->choices[0],
-			 it->choices[1], it->choices[2] ? ", " : "", it->choices[2] ? it->choices[2] : "");
+		n = (size_t)snprintf(text, sizeof(text), "unknown value \"%.40s\"; one of", v);
+		for (x = 0; it->choices[x] && n < sizeof(text); x++)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s %s", x ? "," : "", it->choices[x]);
 		complain(r, s, it->name, text);
 		return;
 	}

@@ -133,8 +133,8 @@ int ctl_reset(const struct agent_config *cfg, bool yes)
 	int fd, r;
 
 	if (!yes) {
-		fprintf(stderr, "muster-agent reset: this node forgets its credentials and all that it was told; say --yes. Its provider has to "
-				"let it enrol anew: muster node reenrol\n");
+		fprintf(stderr, "muster-agent reset: this node forgets its credentials and all that it was told; say --yes. Where its provider wants "
+				"a window for that (mef.reenrol), have it opened: muster node reenrol\n");
 		return EXIT_USAGE;
 	}
 	fd = ctl_lock_state(cfg);

@@ -226,6 +226,8 @@ static void test_configuration_errors(void **state)
 		{ "backoff_max = \"1s\";\n", "backoff_max: is less" },
 		{ "colour = \"red\";\n", "colour: unknown setting" },
 		{ "log = { format = \"xml\"; };\n", "log.format: unknown value \"xml\"; one of text, json" },
+		{ "log = { level = \"loud\"; };\n", "log.level: unknown value \"loud\"; one of error, warn, info, debug" },
+		{ "secenv = { backend = \"cloud\"; };\n", "secenv.backend: unknown value \"cloud\"; one of auto, file, tpm, pkcs11, card" },
 		{ "crash_at = \"lunch\";\n", "crash_at: no such point" },
 		{ "node_id = 7;\n", "node_id: must be a text" },
 		{ "open_timeout = \"1d\";\n", "open_timeout: must be 1 to 600" },

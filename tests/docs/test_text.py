@@ -133,6 +133,15 @@ def test_every_reason_is_explained():
     assert said == set(re.findall(r'\[PROV_\w+\] = "(.*?)"', code)) - {"ok"}
 
 
+def test_every_point_of_the_agent_is_explained():
+    """The agent sends whoever mistypes one to the page."""
+    log, words = ((SOURCE / p).read_text() for p in ("src/agent/log.c", "lib/enrolee/words.c"))
+    known = set(re.findall(r'#define POINT_\w+ "(.*?)"', log)) | set(re.findall(r'\[ENROLEE_AT_\w+\] = "([^"]+)"', words))
+    known |= set(re.findall(r'"(.*?)"', re.search(r"cert_points\[\] = \{(.*?)\};", log, re.S).group(1)))
+    said = [p for row in re.findall(r"^\|  (.*)$", section("muster-agent.1", "POINTS"), re.M) for p in row.split(", ")]
+    assert {"triggered", "promoted", "left-mef"} <= known and sorted(said) == sorted(known)
+
+
 @pytest.mark.parametrize("program", [MUSTER, MUSTERD, AGENT, NAF])
 def test_documented_options_work(program):
     version = re.search(r"version: '([^']+)'", (SOURCE / "meson.build").read_text()).group(1)
