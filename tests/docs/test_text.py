@@ -133,6 +133,49 @@ def test_every_reason_is_explained():
     assert said == set(re.findall(r'\[PROV_\w+\] = "(.*?)"', code)) - {"ok"}
 
 
+def test_every_metric_is_explained():
+    """In the words that the page of metrics has itself."""
+    table, histograms = ((SOURCE / f"lib/server/metrics.{x}").read_text() for x in "hc")
+    known = dict(re.findall(r'\tX\(\w+, "(\w+)", "\w+", "(.*?)"\)', table) + re.findall(r'\[MST_H_\w+\] = \{ "(\w+)", "(.*?)"', histograms))
+    assert {"muster_store_gone", "muster_request_seconds"} <= set(known)
+    assert dict(re.findall(r"^\|  (muster_\w+)\n:  (.*)$", section("musterd.8", "METRICS"), re.M)) == known
+
+
+def kinds_of_events():
+    """(whole names, names of one role, last words of any role) as the code has them."""
+    texts = {p.relative_to(SOURCE): p.read_text() for d in ("lib/role", "lib/server", "lib/store") for p in (SOURCE / d).rglob("*.c") if not p.name.startswith("test-")}
+    settings = re.findall(r'"([a-z_.]+)"', texts.pop(pathlib.Path("lib/server/config-table.c")))
+    dotted = {w for text in texts.values() for w in re.findall(r'"([a-z]+(?:-[a-z]+)*\.[a-z]+(?:-[a-z]+)*)"', text)} - set(settings)
+    # files, and a beginning of names (scope.c)
+    whole = {w for w in dotted if not re.search(r"^(ca|kek)\.|\.(pem|key|conf|pid|sock)$", w)} - {"node.place"}
+    # composed of a role and a word: in a statement that assigns it, or hands it to who writes it
+    teller = re.compile(r"\b(?:what = |ret_event = |(?:mst_role_event|tell|refusal|released)\(|refuse\(v, \d)")
+    one, some = set(), set()
+    for path, text in texts.items():
+        role = path.parts[2] if path.parts[1] == "role" else ""
+        for statement in filter(teller.search, text.split(";")):
+            words = re.findall(r'(?:what = |\? |: |, |= )"([a-z]+(?:-[a-z]+)*)"', statement[teller.search(statement).start():])
+            one |= {f"{role}.{w}" for w in words if role in ("mef", "maf", "bbn", "hss", "bsf", "zn")}
+            some |= {w for w in words if role == "common"}
+    common = texts[pathlib.Path("lib/role/common/decide.c")]
+    some |= set(re.findall(r'\[MST_CALL_\w+\] = "(.*?)"', common)) | set(re.findall(r'"(key-end\w+)"', common))
+    one |= {f"mef.{w}" for w in re.findall(r'\[MST_EST_\w+\] = "(.*?)"', texts[pathlib.Path("lib/role/mef/decide-est.c")])}
+    some |= set(re.findall(r'\[UNTOLD_\w+\] = \{ "(.*?)"', texts[pathlib.Path("lib/server/engine-untold.c")]))
+    return whole, one, some
+
+
+def test_every_event_is_explained():
+    whole, one, some = kinds_of_events()
+    assert {"node.added", "audit.shortened", "keeper.alarm"} <= whole and {"mef.certificate", "bsf.locked-out", "zn.key-given"} <= one and "fetch" in some
+    events = section("musterd.8", "EVENTS")
+    said = set(re.findall(r"[a-z]+(?:-[a-z]+)*\.[a-z]+(?:-[a-z]+)*", " ".join(re.findall(r"^\|  (.*)$", events, re.M))))
+    shared = {w for w in re.findall(r"[a-z-]+", events)} | {s.split(".")[1] for s in said}
+    assert sorted(w for w in (whole | one) - said if w.split(".")[1] not in some) == []
+    assert sorted(some - shared) == []
+    # node.resume-refused and its like are made of two words
+    assert sorted(w for w in said - whole - one if w.split(".")[1] not in some and not re.search(r"\.(resume|release)-refused$", w)) == []
+
+
 def test_every_point_of_the_agent_is_explained():
     """The agent sends whoever mistypes one to the page."""
     log, words = ((SOURCE / p).read_text() for p in ("src/agent/log.c", "lib/enrolee/words.c"))
