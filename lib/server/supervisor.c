@@ -569,9 +569,10 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 	s->log = mst_log_of(STDERR_FILENO, false, MST_LOG_INFO, "supervisor");
 	s->base = event_base_new();
 	/* before it reads the servers' keys, and for all that it begins */
-	if (!s->base || event_base_priority_init(s->base, 3) || mst_sandbox_limits.apply(NULL) < 0)
+	if (!s->base || event_base_priority_init(s->base, 3) || mst_sandbox_limits.apply(NULL) < 0) {
+		status = 3;
 		mst_log(&s->log, MST_LOG_ERROR, "cannot start", "what", "the loop of events, or limits of the process", "why", strerror(errno), NULL);
-	else if (!mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
+	} else if (!mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
 		supervisor_take_log(s);
 		s->status = 3;
 		/* keys pass through here when they are checked and given out; with `processes = single` they stay */
