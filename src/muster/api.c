@@ -354,7 +354,7 @@ int api_node(struct muster *m, int argc, char **argv, const char *part, json_t *
 
 	*ret_answer = NULL;
 	if (argc != 1)
-		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID or number");
+		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID, AE-ID or number");
 	w = path_start(path, sizeof(path), "/v1/nodes/");
 	path_piece(&w, argv[0]);
 	mst_put_str(&w, part);

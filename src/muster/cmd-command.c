@@ -59,7 +59,7 @@ static int pick(struct muster *m, int argc, char **argv, const struct whom *who,
 		}
 	}
 	return json_array_size(nodes) ? EXIT_DONE :
-	       usage_error(NULL, "give nodes: an M2M-Node-ID, CSE-ID or number each; or --subscription ID, or --maker NAME");
+	       usage_error(NULL, "give nodes: an M2M-Node-ID, CSE-ID, AE-ID or number each; or --subscription ID, or --maker NAME");
 }
 
 /* One request for up to 1000 nodes: all of them or none. More are told to be split: half of a fleet is no accident. */
@@ -248,7 +248,7 @@ static int command_list(struct muster *m, int argc, char **argv)
 	int r;
 
 	if (argc > 1)
-		return usage_error(NULL, "give one node, its M2M-Node-ID, CSE-ID or number; or nothing, for all");
+		return usage_error(NULL, "give one node, its M2M-Node-ID, CSE-ID, AE-ID or number; or nothing, for all");
 	w = path_start(path, sizeof(path), argc ? "/v1/nodes/" : "/v1/commands");
 	if (argc) {
 		path_piece(&w, argv[0]);

@@ -250,7 +250,7 @@ int cmd_trigger(struct muster *m, int argc, char **argv)
 	if (argc < 0)
 		return EXIT_USAGE;
 	if (argc != 1)
-		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID or number");
+		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID, AE-ID or number");
 	w.node = argv[0];
 	if (!w.what)
 		w.what = w.instruction ? "instruction" : w.payload ? "onem2m" : "run";

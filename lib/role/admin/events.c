@@ -28,13 +28,15 @@ struct event_page {
 /* Enough to see that the chain is whole (muster audit verify). */
 static json_t *withheld(const struct mst_event *e)
 {
-	char hex[2 * MST_SHA256_LEN + 1];
-	struct mst_writer w = mst_writer_of(hex, sizeof(hex));
+	struct mst_event shown = { .seq = e->seq, .when = e->when, .role = "-", .what = "-", .why = "older than a day: a copy wants a second person (four_eyes.export)" };
+	json_t *j;
 
-	mst_put_hex(&w, (struct mst_view){ e->hash, sizeof(e->hash) });
-	mst_put_nul(&w);
-	return json_pack("{s:I, s:o, s:s, s:s, s:s, s:b}", "seq", (json_int_t)e->seq, "when", admin_json_time(e->when), "hash", hex, "what", "-", "why",
-			 "older than a day: a copy wants a second person (four_eyes.export)", "withheld", 1);
+	memcpy(shown.hash, e->hash, sizeof(shown.hash));
+	j = admin_json_event(&shown);
+	if (j && !json_object_set_new(j, "withheld", json_true()))
+		return j;
+	json_decref(j);
+	return NULL;
 }
 
 static bool is_wanted(const struct wanted *w, const struct mst_event *e)

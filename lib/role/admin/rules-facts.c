@@ -176,7 +176,7 @@ int admin_facts_load(struct admin *q, struct admin_facts *k)
 	if (r < 0)
 		return r;
 	if (r > 0) {
-		mst_diag_set(&d, 0, "node", "there is no such node; expected its M2M-Node-ID, CSE-ID or number", NULL);
+		mst_diag_set(&d, 0, "node", "there is no such node; expected its M2M-Node-ID, CSE-ID, AE-ID or number", NULL);
 		r = admin_refuse(q, MST_RSC_NOT_FOUND, &d);
 		return r ? r : 1;
 	}
