@@ -203,6 +203,10 @@ void mst_conf_manual(struct mst_writer *w)
 		mst_put_str(w, "\n\t");
 		put_manual_text(w, it->help);
 		mst_put_str(w, ".");
+		if (it->flags & MST_CONF_LIST || it->type == MST_CONF_T_GROUPS) {
+			snprintf(num, sizeof(num), " At most %zu.", it->max);
+			mst_put_str(w, num);
+		}
 		if (it->type == MST_CONF_T_CHOICE)
 			for (size_t k = 0; it->choices[k]; k++) {
 				mst_put_str(w, k ? ", " : " One of ");

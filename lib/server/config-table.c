@@ -48,7 +48,7 @@ static const char *const label_choices[] = { "bootstrap", "connection", NULL }; 
 	  .help = "service providers whose clients it may vouch for; needed with more than one BSF, empty with one: any, but at a MEF no node that has a " \
 		  "secret of its maker's" }, \
 	{ #role ".bsf_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, role.gba_anchors, role.n_gba_anchors), \
-	  .help = "trust anchors for BSFs that are asked by TLS" }, \
+	  .help = "trust anchors for BSFs that are asked by TLS; the first ones of a mef, with neither maf nor bsf here, want a restart" }, \
 	{ #role ".require_bsf_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(role.require_gba_crl), \
 	  .help = "ask no BSF for a key whose issuer has no current list in crls" }, \
 	{ #role ".require_bsf_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, role.gba_crl_issuers, role.n_gba_crl_issuers), \
@@ -64,7 +64,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "processes", MST_CONF_T_CHOICE, MST_CONF_FIXED, "split", NULL, AT(processes), .choices = processes_choices,
 	  .help = "one process per duty (split), or all in one for small installations (single)" },
 	{ "listeners", MST_CONF_T_COUNT, MST_CONF_FIXED, "2", NULL, RANGE(1, 16), AT(listeners),
-	  .help = "listener processes for each role that speaks TLS; one per core is a good number" },
+	  .help = "listener processes for each role, OCSP and BSF among them, but not for admin; one per core is a good number" },
 	{ "store", MST_CONF_T_STORE, MST_CONF_FIXED, "sqlite:store/muster.db", NULL, STR(store),
 	  .help = "where records are kept: a file (sqlite:FILE) in a directory with nothing else of the installation, which the engine may write as a whole, or a server that several hosts share (postgresql:CONNECTION)" },
 	{ "keeper", MST_CONF_T_PATH, MST_CONF_SECRET | MST_CONF_FIXED, "keeper", NULL, STR(keeper),
@@ -421,7 +421,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "hss.vector_burst", MST_CONF_T_COUNT, 0, "20", NULL, RANGE(1, 1000), AT(hss.vector_burst),
 	  .help = "and so many at once, after a rest; then 429 with Retry-After" },
 	{ "diameter", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(diameter.present),
-	  .help = "Zh and Zn over Diameter (TS 29.109), for an operator's HSS, BSF and NAFs; a reload that changes what stands in it ends "
+	  .help = "Zh and Zn over Diameter (TS 29.109), for an operator's HSS, BSF and NAFs; wants processes = \"split\"; a reload that changes what stands in it ends "
 		  "all connections of Diameter and makes them anew" },
 	{ "diameter.identity", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "dra.example.com", STR(diameter.identity),
 	  .help = "Origin-Host: our name, in our certificate, too" },
@@ -470,7 +470,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "bsf.fqdn", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "bsf.mnc001.mcc001.pub.3gppnetwork.org", STR(bsf.fqdn),
 	  .help = "its name: the realm towards nodes, the end of its B-TIDs, and the name in its certificate towards the HSS" },
 	{ "bsf.listen", MST_CONF_T_ADDRESS, .sample = "127.0.0.1:8080", LST(MUST, bsf.listen, bsf.n_listen),
-	  .help = "addresses (Ub), without TLS; operators' nodes expect port 80" },
+	  .help = "addresses (Ub), without TLS; operators' nodes expect port 80 (SYSTEMD in musterd(8))" },
 	{ "bsf.base", MST_CONF_T_TEXT, 0, "/", NULL, STR(bsf.base),
 	  .help = "path where nodes bootstrap (TS 24.109)" },
 	{ "bsf.hss", MST_CONF_T_GROUP, .help = "the HSS that gives vectors and user security settings (Zh)" },
