@@ -8,7 +8,7 @@
 	"[--maker LIST] [--model LIST] [--batch LIST] [--serials A..B] [--subscription LIST] [--issuer FILE.pem|SHA256|TEXT] " \
 	"[--node-prefix LIST] [--device-prefix LIST] [--imsi-prefix LIST] [--stated] [--failed REASON] [--auth LIST] [--can LIST] " \
 	"[--from DATE] [--until DATE] [--public] [--disabled] [--note TEXT] " \
-	"[--mef-uri URI --method LIST --sp FQDN --maf FQDN --maf-uri URI|--cse CSE-ID] [--redirect URI] [--anchor FILE.pem] [--deny TEXT] " \
+	"[--mef-uri URI --method LIST --sp FQDN --maf FQDN --maf-uri URI|--cse CSE-ID] [--redirect URI] [--anchor FILE.pem] [--label TEXT] [--deny TEXT] " \
 	"[--valid-for 1d] [--order owner|node]"
 
 static const char *rule_path(char out[1200], const char *name, const char *act)

@@ -162,7 +162,7 @@ static const struct {
 	{ "batch", WHEN, "batches", list_of, "batches" },
 	{ "subscription", WHEN, "subscriptions", list_of, "subscriptions" },
 	{ "failed", WHEN, "failed", failed, "a reason" },
-	{ "auth", WHEN, "authentication", list_of, "cert, psk, none" },
+	{ "auth", WHEN, "authentication", list_of, "cert, psk, gba, none" },
 	{ "can", WHEN, "methods", list_of, "methods" },
 	{ "deny", THEN, "deny", text_value, "text" },
 	{ "valid-for", THEN, "validFor", duration, "a duration, " DURATION_FORMS },
