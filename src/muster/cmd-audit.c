@@ -167,7 +167,7 @@ static int ask_leave(struct muster *m, struct api *api)
 	return r;
 }
 
-int audit_export(struct muster *m, int argc, char **argv)
+static int audit_export(struct muster *m, int argc, char **argv)
 {
 	const char *out = NULL, *after = "0", *approval = "";
 	const struct opt opts[] = { { "out", &out, NULL }, { "after", &after, NULL }, { "approval", &approval, NULL } };
@@ -357,7 +357,7 @@ static bool read_trust(struct audit_trust *t, const char *ca, const char *seal)
 	return ok;
 }
 
-int audit_verify(struct muster *m, int argc, char **argv)
+static int audit_verify(struct muster *m, int argc, char **argv)
 {
 	static struct audit_trust trust;
 	const char *ca = NULL, *seal = NULL;

@@ -137,10 +137,8 @@ int cmd_events(struct muster *m, int argc, char **argv)
 	char *end;
 	int r;
 
-	if (argc && strcmp(argv[0], "export") == 0)
-		return audit_export(m, argc - 1, argv + 1);
-	if (argc && strcmp(argv[0], "verify") == 0)
-		return audit_verify(m, argc - 1, argv + 1);
+	if (argc && (strcmp(argv[0], "export") == 0 || strcmp(argv[0], "verify") == 0))
+		return cmd_audit(m, argc, argv);
 	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
 	if (argc < 0)
 		return EXIT_USAGE;

@@ -103,7 +103,7 @@ int run_command(struct muster *m, const struct command *table, size_t n, const c
 	running_prefix = prefix;
 	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert &&
 	    c->run != cmd_bundle && c->run != cmd_command && c->run != cmd_rule && c->run != cmd_sim && c->run != cmd_audit && c->run != cmd_approve &&
-	    c->run != cmd_keeper && c->run != cmd_gba) {
+	    c->run != cmd_keeper && c->run != cmd_gba && !(c->run == cmd_events && argc == 3 && argv[1][0] != '-')) {
 		print_command(prefix, c, stdout);
 		say("%s", c->help);
 		return EXIT_DONE;

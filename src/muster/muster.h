@@ -61,8 +61,6 @@ int cmd_doctor(struct muster *m, int argc, char **argv);
 int cmd_qr(struct muster *m, int argc, char **argv);
 int cmd_demo(struct muster *m, int argc, char **argv);
 /* `muster audit export` and `verify`, which `muster events` has by these names, too (cmd-audit.c). */
-int audit_export(struct muster *m, int argc, char **argv);
-int audit_verify(struct muster *m, int argc, char **argv);
 /* The whole log, a piece at a time: EXIT_DONE with the answer of GET /v1/events/verify for all of it. */
 int audit_look(struct muster *m, json_t **ret_answer);
 /* Of certificates that the installation issued (cmd-est.c). */

@@ -46,6 +46,12 @@ def test_every_command_explains_itself():
         assert name in done.stdout, name
 
 
+def test_events_verify_explains_itself():
+    for name in ("verify", "export"):
+        assert run(MUSTER, "events", name, "--help").stdout == run(MUSTER, "audit", name, "--help").stdout
+    assert run(MUSTER, "events", "--help").stdout.startswith("usage: muster events [--follow]")
+
+
 def test_the_summary_names_every_subcommand():
     """Whoever mistypes a command is shown what each group has; what is left out there nobody finds."""
     groups = re.findall(r"^  muster (\S+) ([a-z|-]+) …$", run(MUSTER, "nonsense", check=False).stderr, re.M)
