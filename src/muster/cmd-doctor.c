@@ -71,10 +71,10 @@ void doctor_secret_file(struct doctor *d, const char *name, const char *what, co
 	}
 }
 
-void doctor_certificate(struct doctor *d, const char *name, const char *what)
+void doctor_certificate(struct doctor *d, const char *name, const char *what, const char *remedy)
 {
 	static struct mst_cert_info info;
-	char path[4096], text[400], until[16];
+	char path[4096], text[400], advice[400], until[16];
 	uint8_t der[MST_CERT_MAX];
 	size_t n = 0;
 	int64_t left;
@@ -88,8 +88,8 @@ void doctor_certificate(struct doctor *d, const char *name, const char *what)
 	timestamp_text(info.not_after, until);
 	left = info.not_after - wall_clock();
 	snprintf(text, sizeof(text), "%.200s, good until %s", info.n_san ? info.san[0].value : info.subject, human_time(until));
-	doctor_finding(d, left > 30 * 86400, what, text, left > 0 ? "it ends within 30 days; issue a new one and reload musterd (SIGHUP)"
-	                                                  : "it has ended; issue a new one and reload musterd (SIGHUP)");
+	snprintf(advice, sizeof(advice), "it %s; %s", left > 0 ? "ends within 30 days" : "has ended", remedy);
+	doctor_finding(d, left > 30 * 86400, what, text, advice);
 }
 
 /* Is anything listening on that TCP port? Asked of the kernel: a probe would be a failed handshake in the log. */
@@ -287,7 +287,7 @@ static void check_keeper(struct doctor *d)
 	if (!found)
 		doctor_secret_file(d, doctor_of_keeper(d, "kek.key", name), "key-encryption key", remedy);
 	doctor_secret_file(d, doctor_of_keeper(d, "ca.key", name), "CA key", remedy);
-	doctor_certificate(d, doctor_of_keeper(d, "ca.pem", name), "CA certificate");
+	doctor_certificate(d, doctor_of_keeper(d, "ca.pem", name), "CA certificate", "what it has signed ends with it, and another CA is another installation");
 }
 
 static void check_installation(struct doctor *d)

@@ -22,7 +22,8 @@ void doctor_role(struct doctor *d, const char *role)
 	snprintf(path, sizeof(path), "%s.certificate", role);
 	snprintf(what, sizeof(what), "certificate of %s", role);
 	if (*text_at(d, path))
-		doctor_certificate(d, text_at(d, path), what);
+		doctor_certificate(d, text_at(d, path), what, "of the keeper's CA: musterd -c musterd.conf --renew-certificates; of another one: let it make one; "
+				   "then reload musterd (SIGHUP)");
 	doctor_port(d, role);
 }
 

@@ -22,7 +22,7 @@ void doctor_place(const struct doctor *d, const char *name, char *out, size_t ca
 const char *doctor_of_keeper(const struct doctor *d, const char *file, char out[4096]);
 /* One file, certificate or listening address each. */
 void doctor_secret_file(struct doctor *d, const char *name, const char *what, const char *remedy);
-void doctor_certificate(struct doctor *d, const char *name, const char *what);
+void doctor_certificate(struct doctor *d, const char *name, const char *what, const char *remedy);        /* `remedy`: when its end is near */
 void doctor_port(struct doctor *d, const char *role);
 /* What a role's group in musterd.conf names: its key and certificate, and its first address. */
 void doctor_role(struct doctor *d, const char *role);

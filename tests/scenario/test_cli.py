@@ -206,6 +206,9 @@ def test_doctor_looks_at_what_the_configuration_names(tmp_path):
     found = json.loads(run(MUSTER, "--json", "-C", tmp_path / "i", "doctor", check=False).stdout)
     assert {f["check"] for f in found if not f["ok"]} == {"listener", "admin API"}, found
     assert [f["detail"] for f in found if f["check"] == "key of maf"] == [f"{tmp_path}/i/own.key"], found
+    run(MUSTERD, "-c", config, "--renew-certificates", "--days", "10")
+    (ends,) = [f for f in json.loads(run(MUSTER, "--json", "-C", tmp_path / "i", "doctor", check=False).stdout) if f["check"] == "certificate of maf"]
+    assert not ends["ok"] and "within 30 days" in ends["remedy"] and "--renew-certificates" in ends["remedy"], ends
     (tmp_path / "i/own.key").unlink()
     (gone,) = [f for f in json.loads(run(MUSTER, "--json", "-C", tmp_path / "i", "doctor", check=False).stdout) if f["check"] == "key of maf"]
     assert not gone["ok"] and "cannot be made again" not in gone["remedy"], gone
