@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		abort();
 	if ((rsc == 200) == mst_view_eq_str(mst_view_str(g.a.media), MST_SBI_PROBLEM))
 		abort();
-	if (rsc == 200 && (mst_channel_open(&g.zn, g.c, &g.a.parcel.sealed, &k) || k.n != 32))
+	if (rsc == 200 && (mst_channel_open(&g.zn, g.c, MST_USE_NAF_KEYS, &g.a.parcel.sealed, &k) || k.n != 32))
 		abort();
 	mst_key_wipe(&k);
 	return 0;

@@ -1,16 +1,17 @@
 #include "keeper/channel.h"
 
-static struct mst_view aad_of(const struct mst_channel *ch, enum channel_way way, uint8_t *out, size_t cap)
+static struct mst_view aad_of(const struct mst_channel *ch, enum channel_way way, unsigned what, uint8_t *out, size_t cap)
 {
 	struct mst_writer w = mst_writer_of(out, cap);
 
-	mst_put_str(&w, "muster channel 1");
+	mst_put_str(&w, "muster channel 2");
 	mst_put_u8(&w, (uint8_t)way);
+	mst_put_u8(&w, (uint8_t)what);
 	mst_put_u32(&w, ch->id);
 	return mst_written(&w);
 }
 
-int channel_seal(const struct mst_channel *ch, enum channel_way way, struct mst_crypto *c,
+int channel_seal(const struct mst_channel *ch, enum channel_way way, unsigned what, struct mst_crypto *c,
 		 const struct mst_key *k, struct mst_wrapped *ret_s)
 {
 	struct mst_wrapped s = { .n = 0 };
@@ -20,7 +21,7 @@ int channel_seal(const struct mst_channel *ch, enum channel_way way, struct mst_
 
 	if (k->n == 0 || k->n > MST_KEY_ROOM)
 		return MST_FAULT_BUG;
-	r = mst_box_seal(c, ch->key, aad_of(ch, way, aad, sizeof(aad)), mst_key_view(k), &w);
+	r = mst_box_seal(c, ch->key, aad_of(ch, way, what, aad, sizeof(aad)), mst_key_view(k), &w);
 	if (r)
 		return r;
 	s.n = (uint16_t)w.n;
@@ -28,7 +29,7 @@ int channel_seal(const struct mst_channel *ch, enum channel_way way, struct mst_
 	return 0;
 }
 
-int channel_open(const struct mst_channel *ch, enum channel_way way, struct mst_crypto *c,
+int channel_open(const struct mst_channel *ch, enum channel_way way, unsigned what, struct mst_crypto *c,
 		 struct mst_view sealed, struct mst_key *ret_k)
 {
 	uint8_t aad[32];
@@ -37,7 +38,7 @@ int channel_open(const struct mst_channel *ch, enum channel_way way, struct mst_
 
 	if (sealed.n <= MST_BOX_OVERHEAD || sealed.n > MST_BOX_OVERHEAD + MST_KEY_ROOM)
 		return MST_KEEPER_FORGED;
-	r = mst_box_open(c, ch->key, aad_of(ch, way, aad, sizeof(aad)), sealed, k.b, sizeof(k.b), &k.n);
+	r = mst_box_open(c, ch->key, aad_of(ch, way, what, aad, sizeof(aad)), sealed, k.b, sizeof(k.b), &k.n);
 	if (r == 0)
 		*ret_k = k;
 	mst_key_wipe(&k);
@@ -47,13 +48,13 @@ int channel_open(const struct mst_channel *ch, enum channel_way way, struct mst_
 int mst_channel_seal(const struct mst_channel *ch, struct mst_crypto *c, const struct mst_key *k,
 		     struct mst_wrapped *ret_s)
 {
-	return channel_seal(ch, CHANNEL_TO_KEEPER, c, k, ret_s);
+	return channel_seal(ch, CHANNEL_TO_KEEPER, 0, c, k, ret_s);
 }
 
-int mst_channel_open(const struct mst_channel *ch, struct mst_crypto *c, const struct mst_wrapped *s,
+int mst_channel_open(const struct mst_channel *ch, struct mst_crypto *c, enum mst_key_use use, const struct mst_wrapped *s,
 		     struct mst_key *ret_k)
 {
-	if (s->n > sizeof(s->b))
+	if (s->n > sizeof(s->b) || use == MST_USE_NONE)
 		return MST_KEEPER_FORGED;
-	return channel_open(ch, CHANNEL_FROM_KEEPER, c, (struct mst_view){ s->b, s->n }, ret_k);
+	return channel_open(ch, CHANNEL_FROM_KEEPER, (unsigned)use, c, (struct mst_view){ s->b, s->n }, ret_k);
 }

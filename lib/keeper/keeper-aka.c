@@ -51,7 +51,7 @@ static int seal_av(struct local *l, const struct mst_channel *ch, const struct a
 	mst_put(&w, (struct mst_view){ v->ck, v->ck_n });
 	mst_put(&w, (struct mst_view){ v->ik, v->ik_n });
 	av.n = w.n;
-	r = w.ok ? channel_seal(ch, CHANNEL_FROM_KEEPER, l->c, &av, ret) : MST_FAULT_BUG;
+	r = w.ok ? keeper_seal_for(l, ch, MST_PURPOSE_AV, &av, ret) : MST_FAULT_BUG;
 	mst_key_wipe(&av);
 	return r;
 }

@@ -142,7 +142,7 @@ int keeper_gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a,
 	if (!r)
 		r = naf_keys(l, &ks, rnd, impi, naf_id, in_card, &keys);
 	if (!r)
-		r = channel_seal(ch, CHANNEL_FROM_KEEPER, l->c, &keys, ret_sealed);
+		r = keeper_seal_for(l, ch, MST_PURPOSE_KS, &keys, ret_sealed);
 	mst_key_wipe(&ks);
 	mst_key_wipe(&keys);
 	if (!r)

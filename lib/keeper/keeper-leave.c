@@ -43,7 +43,7 @@ int mst_statement_make(const struct mst_channel *ch, struct mst_crypto *c, uint3
 	mst_put_u64(&w, (uint64_t)when);
 	mst_put(&w, (struct mst_view){ sum, sizeof(sum) });
 	if (!r)
-		r = channel_seal(ch, CHANNEL_STATEMENT, c, &k, ret_s);
+		r = channel_seal(ch, CHANNEL_STATEMENT, 0, c, &k, ret_s);
 	mst_key_wipe(&k);
 	return r;
 }
@@ -70,7 +70,7 @@ static int hear(struct local *l, const struct mst_said *q, struct mst_key *k, st
 		return MST_KEEPER_NO_CHANNEL;
 	if (!(ch->duties & MST_DUTY_ADMIN))
 		return MST_KEEPER_DENIED;
-	r = channel_open(ch, CHANNEL_STATEMENT, l->c, q->statement, k);
+	r = channel_open(ch, CHANNEL_STATEMENT, 0, l->c, q->statement, k);
 	if (!r && k->n != STATEMENT)
 		r = MST_KEEPER_FORGED;
 	if (!r)

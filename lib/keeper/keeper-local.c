@@ -34,21 +34,26 @@ static const struct { unsigned release, derive, into; bool trigger, create; } pe
 	[MST_PURPOSE_KS] = { 0, 0, 0, false, false },
 };
 
-/* Which way a purpose's keys go: duties that may give one in, and that may get one. */
-static const struct { unsigned in, out; } ways[] = {
-	[MST_PURPOSE_NONE] = { 0, 0 },
-	[MST_PURPOSE_KPM] = { MST_DUTY_MEF | MST_DUTY_ADMIN | MST_DUTY_CONNECTOR, MST_DUTY_MEF | MST_DUTY_BBN },
-	[MST_PURPOSE_KE] = { MST_DUTY_MEF, MST_DUTY_MEF },
-	[MST_PURPOSE_KEYREG] = { MST_DUTY_MEF | MST_DUTY_MAF, MST_DUTY_MEF | MST_DUTY_MAF },
-	[MST_PURPOSE_KM] = { MST_DUTY_CONNECTOR, MST_DUTY_MAF },
-	[MST_PURPOSE_SIM] = { MST_DUTY_ADMIN, 0 },
-	[MST_PURPOSE_AV] = { MST_DUTY_CONNECTOR, MST_DUTY_HSS },
-	[MST_PURPOSE_KS] = { 0, MST_DUTY_ZN },
+/* Which way a purpose's keys go: duties that may give one in, and that may get one; and for what. */
+static const struct { unsigned in, out; enum mst_key_use use; } ways[] = {
+	[MST_PURPOSE_NONE] = { 0, 0, MST_USE_NONE },
+	[MST_PURPOSE_KPM] = { MST_DUTY_MEF | MST_DUTY_ADMIN | MST_DUTY_CONNECTOR, MST_DUTY_MEF | MST_DUTY_BBN, MST_USE_HANDSHAKE },
+	[MST_PURPOSE_KE] = { MST_DUTY_MEF, MST_DUTY_MEF, MST_USE_ANSWER },
+	[MST_PURPOSE_KEYREG] = { MST_DUTY_MEF | MST_DUTY_MAF, MST_DUTY_MEF | MST_DUTY_MAF, MST_USE_ANSWER },
+	[MST_PURPOSE_KM] = { MST_DUTY_CONNECTOR, MST_DUTY_MAF, MST_USE_HANDSHAKE },
+	[MST_PURPOSE_SIM] = { MST_DUTY_ADMIN, 0, MST_USE_NONE },
+	[MST_PURPOSE_AV] = { MST_DUTY_CONNECTOR, MST_DUTY_HSS, MST_USE_VECTOR },
+	[MST_PURPOSE_KS] = { 0, MST_DUTY_ZN, MST_USE_NAF_KEYS },
 };
 
 bool keeper_gets(enum mst_key_purpose p, const struct mst_channel *ch)
 {
 	return ways[p].out & ch->duties;
+}
+
+int keeper_seal_for(struct local *l, const struct mst_channel *ch, enum mst_key_purpose p, const struct mst_key *key, struct mst_wrapped *ret_s)
+{
+	return ways[p].use ? channel_seal(ch, CHANNEL_FROM_KEEPER, (unsigned)ways[p].use, l->c, key, ret_s) : MST_FAULT_BUG;
 }
 
 static bool purpose_known(enum mst_key_purpose p)
@@ -162,7 +167,7 @@ static int local_wrap(struct mst_keeper *k, uint32_t from, struct mst_view seale
 		return keeper_refuse(l, MST_KEEPER_NO_CHANNEL);
 	if (!(ways[p].in & ch->duties))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
-	r = channel_open(ch, CHANNEL_TO_KEEPER, l->c, sealed, &key);
+	r = channel_open(ch, CHANNEL_TO_KEEPER, 0, l->c, sealed, &key);
 	if (r)
 		return r > 0 ? keeper_refuse(l, MST_KEEPER_FORGED) : r;
 	if (p == MST_PURPOSE_SIM)
@@ -240,7 +245,7 @@ static int local_release(struct mst_keeper *k, const struct mst_authorisation *a
 	if (!r)
 		r = derive_key(l, &key, how, suid, target);
 	if (!r)
-		r = channel_seal(ch, CHANNEL_FROM_KEEPER, l->c, &key, ret_sealed);
+		r = keeper_seal_for(l, ch, p, &key, ret_sealed);
 	mst_key_wipe(&key);
 	l->counts.released += !r;
 	if (!r)
@@ -263,7 +268,7 @@ static int local_differs(struct mst_keeper *k, uint32_t from, struct mst_view se
 		return keeper_refuse(l, MST_KEEPER_NO_CHANNEL);
 	if (!((p == MST_PURPOSE_KPM ? ways[MST_PURPOSE_KEYREG].in : (unsigned)MST_DUTY_ADMIN) & ch->duties))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
-	r = channel_open(ch, CHANNEL_TO_KEEPER, l->c, sealed, &a);
+	r = channel_open(ch, CHANNEL_TO_KEEPER, 0, l->c, sealed, &a);
 	r = r > 0 ? MST_KEEPER_FORGED : r;
 	if (!r)
 		r = keeper_unwrap(l, w, p, key_id, &b);

@@ -60,6 +60,20 @@ enum mst_key_purpose {
 };
 
 /*
+ * Where the process that opens a released key puts it. The keeper binds the use into the seal, by the purpose alone; whoever opens says
+ * where the key is about to go. So no key of a handshake gets into an answer, whatever an engine that was taken over makes of its box.
+ *
+ *   use         of                    opened
+ *   HANDSHAKE   KPM, KM               by a PSK_ANSWER, for TLS, DTLS or HTTP Digest (server/listener.c: answered_psk)
+ *   ANSWER      KE (derived), KEYREG  into an answer, as base64 (server/listener-answer.c: splice)
+ *   VECTOR      AV                    into an HSS's answer (listener-answer.c: fill; server/diameter-serve.c: take_vector)
+ *   NAF_KEYS    KS (keys for NAFs)    into a BSF's answer to a NAF (listener-answer.c: fill; diameter-serve.c: send_bia)
+ *
+ * No purpose has two uses. SIM has none, and nothing that leaves goes into a question to another server.
+ */
+enum mst_key_use { MST_USE_NONE, MST_USE_HANDSHAKE, MST_USE_ANSWER, MST_USE_VECTOR, MST_USE_NAF_KEYS, MST_USE__COUNT };
+
+/*
  * Leave to release or sign, made only by a role's decide function (lib/role/authorise.h is the only
  * maker). The keeper checks that it fits the request and writes it into its own count of releases.
  */
@@ -350,11 +364,11 @@ enum mst_duty { MST_DUTY_MEF = 1, MST_DUTY_MAF = 2, MST_DUTY_CONNECTOR = 4, MST_
 /* Give the keeper the channel key of process `channel`. */
 MST_MUST_CHECK int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8_t key[32], unsigned duties);
 
-/* For the process at the other end of a channel: seal a key for the keeper, open one from it (0, FORGED). */
+/* For the process at the other end of a channel: seal a key for the keeper, open one from it that is for this use (0, FORGED). */
 struct mst_channel { uint32_t id; uint8_t key[32]; unsigned duties; /* enum mst_duty; for the keeper */ };
 MST_MUST_CHECK int mst_channel_seal(const struct mst_channel *ch, struct mst_crypto *c,
 				    const struct mst_key *k, struct mst_wrapped *ret_s);
-MST_MUST_CHECK int mst_channel_open(const struct mst_channel *ch, struct mst_crypto *c,
+MST_MUST_CHECK int mst_channel_open(const struct mst_channel *ch, struct mst_crypto *c, enum mst_key_use use,
 				    const struct mst_wrapped *s, struct mst_key *ret_k);
 
 #endif

@@ -53,6 +53,9 @@ int keeper_refuse(struct local *l, enum mst_keeper_outcome why);                
 bool keeper_id_usable(const char *id);
 const struct mst_channel *keeper_channel_of(const struct local *l, uint32_t id);   /* NULL: there is none */
 bool keeper_gets(enum mst_key_purpose p, const struct mst_channel *ch);            /* may its process have keys of that purpose? */
+/* A key that is of that purpose, or was made of one, as it leaves: for the use that the purpose has, and no other. */
+MST_MUST_CHECK int keeper_seal_for(struct local *l, const struct mst_channel *ch, enum mst_key_purpose p, const struct mst_key *key,
+				   struct mst_wrapped *ret_s);
 bool keeper_authorised(const struct mst_authorisation *a, int what, const char *key_id);
 MST_MUST_CHECK int keeper_wrap(struct local *l, const struct mst_key *k, enum mst_key_purpose p, const char *key_id,
 			       struct mst_wrapped *ret_w);

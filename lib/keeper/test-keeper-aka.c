@@ -101,7 +101,7 @@ static void check(const struct aka_sim *s, const struct mst_wrapped *w, uint64_t
 	struct mst_key av;
 
 	assert_int_equal(k->ops->aka_vector(k, &a, w, IMSI, sqn, amf, hss.id, &v), 0);
-	assert_int_equal(mst_channel_open(&hss, c, &v.sealed, &av), 0);
+	assert_int_equal(mst_channel_open(&hss, c, MST_USE_VECTOR, &v.sealed, &av), 0);
 	assert_int_equal(aka_usim_run(c, &s->keys, &card, v.rnd, v.autn, &said), 0);
 	assert_false(aka_amf_separated(v.autn));
 	assert_int_equal(card.highest, sqn);

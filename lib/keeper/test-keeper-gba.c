@@ -148,7 +148,7 @@ static void worked_values_of_zn(void **state)
 		assert_true(gba_ua_parse(mst_view_str(row[i / 2].ua), &ua));
 		assert_true(gba_naf_id(mst_view_str(row[i / 2].fqdn), &ua, id, &n));
 		assert_int_equal(k->ops->gba_naf_keys(k, &a, &session.ks, BTID, IMPI, (struct mst_view){ id, n }, in_card, zn.id, &sealed), 0);
-		assert_int_equal(mst_channel_open(&zn, c, &sealed, &got), 0);
+		assert_int_equal(mst_channel_open(&zn, c, MST_USE_NAF_KEYS, &sealed, &got), 0);
 		assert_int_equal(got.n, in_card ? 64 : 32);
 		assert_true(mst_hex_decode(mst_view_str(row[i / 2].me), want, 32, &m));
 		assert_true(mst_hex_decode(mst_view_str(row[i / 2].in_card), want + 32, 32, &m));

@@ -75,7 +75,7 @@ static int opened(const struct mst_wrapped *w, struct mst_key *ret)
 	struct mst_wrapped s;
 	int r = k->ops->release(k, &a, w, MST_PURPOSE_KM, ID, MST_DERIVE_NONE, 0, "", ch.id, &s);
 
-	return r ? r : mst_channel_open(&ch, c, &s, ret);
+	return r ? r : mst_channel_open(&ch, c, MST_USE_HANDSHAKE, &s, ret);
 }
 
 static void same_key(const struct mst_wrapped *w, const struct mst_key *want)

@@ -83,9 +83,9 @@ static void a_key_goes_in_and_comes_out_for_one_channel(void **state)
 	assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KM, "KM1@maf.example.com", MST_DERIVE_NONE, 0,
 					 NULL, 2, &s),
 			 0);
-	assert_int_equal(mst_channel_open(&ch2, c, &s, &got), 0);
+	assert_int_equal(mst_channel_open(&ch2, c, MST_USE_HANDSHAKE, &s, &got), 0);
 	assert_memory_equal(&got, &want, sizeof(got));
-	assert_int_equal(mst_channel_open(&ch1, c, &s, &got), MST_KEEPER_FORGED);
+	assert_int_equal(mst_channel_open(&ch1, c, MST_USE_HANDSHAKE, &s, &got), MST_KEEPER_FORGED);
 	assert_int_equal(mst_keeper_local_counts(k).released, 1);
 	assert_int_equal(mst_keeper_local_counts(k).wrapped, 1);
 }
@@ -115,7 +115,7 @@ static void derived_keys_are_those_of_the_standard(void **state)
 		assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KE, "KE@mef.example.com", row[i].how,
 						 row[i].suid, row[i].target, 1, &s),
 				 0);
-		assert_int_equal(mst_channel_open(&ch1, c, &s, &got), 0);
+		assert_int_equal(mst_channel_open(&ch1, c, MST_USE_ANSWER, &s, &got), 0);
 		assert_int_equal(got.b[0], row[i].first);
 		assert_int_equal(got.b[31], row[i].last);
 		/* the same key by way of a new wrapping */
@@ -126,7 +126,7 @@ static void derived_keys_are_those_of_the_standard(void **state)
 		assert_int_equal(k->ops->release(k, &b, &w2, MST_PURPOSE_KM, "KM@maf.example.com",
 						 MST_DERIVE_NONE, 0, NULL, 1, &s),
 				 0);
-		assert_int_equal(mst_channel_open(&ch1, c, &s, &ke), 0);
+		assert_int_equal(mst_channel_open(&ch1, c, MST_USE_HANDSHAKE, &s, &ke), 0);
 		assert_memory_equal(ke.b, got.b, 32);
 	}
 	assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KE, "KE@mef.example.com", MST_DERIVE_KM, 0,
@@ -273,9 +273,12 @@ static void wrong_ids_channels_and_octets(void **state)
 			 0);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_KM, "id", &t), MST_KEEPER_FORGED);
 	assert_int_equal(mst_channel_seal(&ch1, c, &key, &s), 0);
-	assert_int_equal(mst_channel_open(&ch1, c, &s, &got), MST_KEEPER_FORGED);
+	assert_int_equal(mst_channel_open(&ch1, c, MST_USE_HANDSHAKE, &s, &got), MST_KEEPER_FORGED);
+	assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KM, "id", MST_DERIVE_NONE, 0, NULL, 1, &s), 0);
+	for (int use = 0; use <= MST_USE__COUNT; use++)
+		assert_int_equal(mst_channel_open(&ch1, c, (enum mst_key_use)use, &s, &got), use == MST_USE_HANDSHAKE ? 0 : MST_KEEPER_FORGED);
 	s.n = MST_WRAPPED_MAX + 1;
-	assert_int_equal(mst_channel_open(&ch1, c, &s, &got), MST_KEEPER_FORGED);
+	assert_int_equal(mst_channel_open(&ch1, c, MST_USE_HANDSHAKE, &s, &got), MST_KEEPER_FORGED);
 	/* ids and purposes that are none */
 	assert_int_equal(mst_channel_seal(&ch1, c, &key, &s), 0);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_NONE, "id", &t), MST_KEEPER_DENIED);
@@ -303,7 +306,7 @@ static void created_keys_differ_and_outlive_the_keeper(void **state)
 		assert_int_equal(k->ops->release(k, &a, &w[i], MST_PURPOSE_KEYREG, "id", MST_DERIVE_NONE, 0,
 						 NULL, 1, &s),
 				 0);
-		assert_int_equal(mst_channel_open(&ch1, c, &s, &got[i]), 0);
+		assert_int_equal(mst_channel_open(&ch1, c, MST_USE_ANSWER, &s, &got[i]), 0);
 		assert_int_equal(got[i].n, 32);
 	}
 	assert_memory_not_equal(got[0].b, got[1].b, 32);
@@ -311,7 +314,7 @@ static void created_keys_differ_and_outlive_the_keeper(void **state)
 	assert_int_equal(mst_keeper_local_channel(k, 1, ch2.key, MST_DUTY__ALL), 0);
 	assert_int_equal(
 		k->ops->release(k, &a, &w[0], MST_PURPOSE_KEYREG, "id", MST_DERIVE_NONE, 0, NULL, 1, &s), 0);
-	assert_int_equal(mst_channel_open(&ch1, c, &s, &got[0]), MST_KEEPER_FORGED);
+	assert_int_equal(mst_channel_open(&ch1, c, MST_USE_ANSWER, &s, &got[0]), MST_KEEPER_FORGED);
 	for (uint32_t id = 10; id < 10 + MST_CHANNELS_MAX - 1; id++)
 		assert_int_equal(mst_keeper_local_channel(k, id, ch1.key, MST_DUTY__ALL), 0);
 	assert_int_equal(mst_keeper_local_channel(k, 9, ch1.key, MST_DUTY__ALL), MST_FAULT_MEMORY);

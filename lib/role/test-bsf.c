@@ -28,7 +28,7 @@ static void the_worked_values(void **state)
 	assert_int_equal(zn("maf.sp.example", ASK(BTID, "maf.sp.example", "")), 200);
 	assert_false(g.a.event_only);
 	assert_int_equal(g.a.parcel.n_fills, 1);
-	assert_int_equal(mst_channel_open(&g.zn, g.c, &g.a.parcel.sealed, &got), 0);
+	assert_int_equal(mst_channel_open(&g.zn, g.c, MST_USE_NAF_KEYS, &g.a.parcel.sealed, &got), 0);
 	assert_true(mst_hex_decode(MST_VIEW_LIT("78f2b6a4ad54d801e18bf8307636d04558cf2f83a6bf1f88a1d75a70a4550ec0"), want, sizeof(want), &n));
 	assert_memory_equal(got.b, want, 32);
 	assert_int_equal(got.n, 32);

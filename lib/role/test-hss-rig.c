@@ -67,7 +67,7 @@ static void fill(void)
 	struct mst_key k;
 
 	if (p->n_fills) {
-		assert_int_equal(mst_channel_open(&hss, est_rig.crypto, &p->sealed, &k), 0);
+		assert_int_equal(mst_channel_open(&hss, est_rig.crypto, MST_USE_VECTOR, &p->sealed, &k), 0);
 		for (size_t i = 0; i < p->n_fills; i++)
 			hole[i] = (struct mst_sbi_hole){ p->fill[i].at, p->fill[i].from, p->fill[i].n };
 		mst_sbi_fill(content, hole, p->n_fills, mst_key_view(&k), &w);

@@ -84,7 +84,7 @@ static int hand_over(const struct mst_release *l, uint32_t to, struct mst_key *r
 	struct mst_wrapped sealed;
 	int e = r.keeper->ops->release(r.keeper, &l->authorisation, &l->key, l->purpose, l->key_id, l->how, l->suid, l->target, to, &sealed);
 
-	return e ? e : mst_channel_open(&channel[to], r.crypto, &sealed, ret);
+	return e ? e : mst_channel_open(&channel[to], r.crypto, l->purpose == MST_PURPOSE_KM ? MST_USE_HANDSHAKE : MST_USE_ANSWER, &sealed, ret);
 }
 
 static void enrol_at_mef(void)

@@ -226,9 +226,9 @@ static void refused(struct diameter *d, struct call *c, const struct mst_answer_
 }
 
 /* The vector's secret comes beside the text, which has holes for it: here it goes into AVPs and never into the text. */
-static bool open_parcel(struct diameter *d, const struct mst_answer_frame *a, struct mst_key *ret_k)
+static bool open_parcel(struct diameter *d, const struct mst_answer_frame *a, enum mst_key_use use, struct mst_key *ret_k)
 {
-	return a->parcel.n_fills && !mst_channel_open(&d->u.channel, d->u.crypto, &a->parcel.sealed, ret_k);
+	return a->parcel.n_fills && !mst_channel_open(&d->u.channel, d->u.crypto, use, &a->parcel.sealed, ret_k);
 }
 
 /* The content with its holes filled, so that one reader judges it whole. Wiped by whoever had it read. */
@@ -248,7 +248,7 @@ static void take_vector(struct diameter *d, struct call *c, const struct mst_ans
 	struct mst_arena arena = mst_arena_of(d->arena, DIAMETER_ARENA);
 	struct mst_key k = { 0 };
 	struct mst_diag g = { 0 };
-	bool good = open_parcel(d, a, &k) && !mst_zh_answer_read(c->stage, filled(d, a, &k), &arena, &c->vector, &c->secret, &g);
+	bool good = open_parcel(d, a, MST_USE_VECTOR, &k) && !mst_zh_answer_read(c->stage, filled(d, a, &k), &arena, &c->vector, &c->secret, &g);
 
 	mst_key_wipe(&k);
 	mst_wipe(d->text, MST_FRAME_MAX);
@@ -309,7 +309,7 @@ static void send_bia(struct diameter *d, struct call *c, const struct mst_answer
 	struct mst_diag g = { 0 };
 	struct mst_dm_bia bia;
 	uint8_t list[MST_GUSS_OCTETS];
-	bool good = open_parcel(d, a, &k) && !mst_zn_answer_read(filled(d, a, &k), &arena, &info, &uss, &secret, &g) && info.has_expiry;
+	bool good = open_parcel(d, a, MST_USE_NAF_KEYS, &k) && !mst_zn_answer_read(filled(d, a, &k), &arena, &info, &uss, &secret, &g) && info.has_expiry;
 
 	xml = mst_writer_of(list, sizeof(list));
 	if (good && info.uss) {

@@ -93,15 +93,21 @@ static void put_lower_hex(struct mst_writer *w, struct mst_view v)
 		w->p[at] |= 0x20;
 }
 
+/* A role fills one kind of key into its answers, whatever the engine says. */
+static enum mst_key_use filled_by(enum mst_role r)
+{
+	return r == MST_ROLE_HSS ? MST_USE_VECTOR : r == MST_ROLE_ZN ? MST_USE_NAF_KEYS : MST_USE_NONE;
+}
+
 /* Secrets as hexadecimal text, each in its place. */
-static bool fill(struct listener *l, const struct mst_answer_frame *a, struct mst_writer *w)
+static bool fill(struct listener *l, const struct slot *s, const struct mst_answer_frame *a, struct mst_writer *w)
 {
 	const struct mst_parcel *p = &a->parcel;
 	bool good = !a->has_key;
 	struct mst_key k = { 0 };
 	size_t at = 0;
 
-	good = good && mst_channel_open(&l->u.channel, l->u.crypto, &p->sealed, &k) == 0;
+	good = good && mst_channel_open(&l->u.channel, l->u.crypto, filled_by(s->role->role), &p->sealed, &k) == 0;
 	for (size_t i = 0; i < p->n_fills && good; i++) {
 		const struct mst_fill *f = &p->fill[i];
 
@@ -123,7 +129,7 @@ static bool splice(struct listener *l, const struct mst_answer_frame *a, struct 
 	bool good;
 
 	mst_put(w, mst_view_sub(a->content, 0, a->at));
-	good = mst_channel_open(&l->u.channel, l->u.crypto, &a->key, &k) == 0;
+	good = mst_channel_open(&l->u.channel, l->u.crypto, MST_USE_ANSWER, &a->key, &k) == 0;
 	if (good)
 		mst_put_base64(w, mst_key_view(&k));
 	mst_key_wipe(&k);
@@ -131,12 +137,12 @@ static bool splice(struct listener *l, const struct mst_answer_frame *a, struct 
 	return good;
 }
 
-bool listener_content(struct listener *l, const struct mst_answer_frame *a, struct mst_writer *body, struct mst_view *ret)
+bool listener_content(struct listener *l, const struct slot *s, const struct mst_answer_frame *a, struct mst_writer *body, struct mst_view *ret)
 {
 	*ret = a->content;
 	if (!a->has_key && !a->parcel.n_fills)
 		return true;
-	if (!(a->parcel.n_fills ? fill(l, a, body) : splice(l, a, body)) || !body->ok) {
+	if (!(a->parcel.n_fills ? fill(l, s, a, body) : splice(l, a, body)) || !body->ok) {
 		mst_log(&l->u.log, MST_LOG_ERROR, "a released key does not open", NULL);
 		return false;
 	}
@@ -199,7 +205,7 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 
 	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_BEFORE);
 	mst_metrics_observe(&l->u.m, MST_H_REQUEST_SECONDS, (double)(mst_now_ms() - s->since) / 1000);
-	if (!listener_content(l, a, &body, &content) || !mst_answer_headers_good(a->headers)) {
+	if (!listener_content(l, s, a, &body, &content) || !mst_answer_headers_good(a->headers)) {
 		*a = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
 		content = MST_VIEW_NONE;
 	}

@@ -87,8 +87,9 @@ void listener_busy(struct line n, unsigned seconds);
 void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame *a);
 /* Over CoAP: `s` is what it was before it was free. */
 void listener_answer_coap(struct line n, const struct slot *s, const struct mst_answer_frame *a, struct mst_view content);
-/* A's content as it goes out, with the secrets in their places; borrowed from `a` or written into `body`. False: it cannot be. */
-MST_MUST_CHECK bool listener_content(struct listener *l, const struct mst_answer_frame *a, struct mst_writer *body, struct mst_view *ret);
+/* A's content as it goes out to who asked by that slot, with the secrets in their places; borrowed from `a` or written into `body`. False: it cannot be. */
+MST_MUST_CHECK bool listener_content(struct listener *l, const struct slot *s, const struct mst_answer_frame *a, struct mst_writer *body,
+				     struct mst_view *ret);
 /* listener-sims.c: the keys of SIMs in what people give in, sealed for the keeper; into `out`. 0, or a status and `d`. */
 bool listener_is_sims(struct mst_view path);
 MST_MUST_CHECK int listener_seal_sims(struct listener *l, struct mst_view content, struct mst_writer *out, struct mst_diag *d);

@@ -116,7 +116,7 @@ static void answered_psk(struct listener *l, const struct mst_frame *f)
 		line_set_whose(n, &a.whose);
 	}
 	if (a.key.n)
-		r = mst_channel_open(&l->u.channel, l->u.crypto, &a.key, &k);
+		r = mst_channel_open(&l->u.channel, l->u.crypto, MST_USE_HANDSHAKE, &a.key, &k);
 	if (r)
 		mst_log(&l->u.log, MST_LOG_ERROR, "a released key does not open", NULL);
 	mst_crash_pass(&l->u.crash, MST_CRASH_PSK_BEFORE);

@@ -315,7 +315,7 @@ static void key_is(const char *hex)
 	size_t n;
 
 	assert_true(mst_hex_decode(mst_view_str(hex), want, sizeof(want), &n));
-	assert_int_equal(channel_open(&channel, CHANNEL_TO_KEEPER, mst_crypto_openssl(), (struct mst_view){ t.r.key.b, t.r.key.n }, &k), 0);
+	assert_int_equal(channel_open(&channel, CHANNEL_TO_KEEPER, 0, mst_crypto_openssl(), (struct mst_view){ t.r.key.b, t.r.key.n }, &k), 0);
 	assert_int_equal(k.n, n);
 	assert_memory_equal(k.b, want, n);
 	mst_key_wipe(&k);

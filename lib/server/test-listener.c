@@ -18,14 +18,14 @@ static int up(void **state)
 	return 0;
 }
 
-static struct mst_wrapped sealed(uint8_t from, size_t n)
+static struct mst_wrapped sealed(enum mst_key_use use, uint8_t from, size_t n)
 {
 	struct mst_wrapped s;
 	struct mst_key k = { .n = n };
 
 	for (size_t i = 0; i < n; i++)
 		k.b[i] = (uint8_t)(from + i);
-	assert_int_equal(channel_seal(&l.u.channel, CHANNEL_FROM_KEEPER, l.u.crypto, &k, &s), 0);
+	assert_int_equal(channel_seal(&l.u.channel, CHANNEL_FROM_KEEPER, (unsigned)use, l.u.crypto, &k, &s), 0);
 	return s;
 }
 
@@ -34,7 +34,8 @@ static bool content(const struct mst_answer_frame *a, const char *want)
 	uint8_t room[256];
 	struct mst_writer w = mst_writer_of(room, sizeof(room));
 	struct mst_view v;
-	bool good = listener_content(&l, a, &w, &v);
+	static const struct mst_role_ops hss = { .role = MST_ROLE_HSS };
+	bool good = listener_content(&l, &(struct slot){ .role = &hss }, a, &w, &v);
 
 	if (good && want)
 		assert_true(mst_view_eq_str(v, want));
@@ -47,20 +48,20 @@ static void secrets_in_their_places(void **state)
 
 	(void)state;
 	assert_true(content(&a, "{\"x\":\"\",\"c\":\"\"}"));
-	a.parcel = (struct mst_parcel){ sealed(0xa8, 6), { { 6, 0, 2 }, { 13, 2, 4 } }, 2 };
+	a.parcel = (struct mst_parcel){ sealed(MST_USE_VECTOR, 0xa8, 6), { { 6, 0, 2 }, { 13, 2, 4 } }, 2 };
 	assert_true(content(&a, "{\"x\":\"a8a9\",\"c\":\"aaabacad\"}"));
 	/* two at one place, one at the very end */
 	a.content = MST_VIEW_LIT("x");
 	a.parcel.fill[0].at = a.parcel.fill[1].at = 1;
 	assert_true(content(&a, "xa8a9aaabacad"));
-	a.parcel = (struct mst_parcel){ sealed(0, 64), { { 0, 0, 64 } }, 1 };
+	a.parcel = (struct mst_parcel){ sealed(MST_USE_VECTOR, 0, 64), { { 0, 0, 64 } }, 1 };
 	assert_true(content(&a, NULL));
 }
 
 /* Nothing of an answer leaves when it is not whole. */
 static void not_whole(void **state)
 {
-	struct mst_answer_frame a = { .content = MST_VIEW_LIT("{}"), .parcel = { sealed(1, 6), { { 1, 4, 3 } }, 1 } };
+	struct mst_answer_frame a = { .content = MST_VIEW_LIT("{}"), .parcel = { sealed(MST_USE_VECTOR, 1, 6), { { 1, 4, 3 } }, 1 } };
 
 	(void)state;
 	assert_false(content(&a, NULL));        /* more octets than there are */
@@ -73,7 +74,7 @@ static void not_whole(void **state)
 	assert_false(content(&a, NULL));
 	l.u.channel.key[0] ^= 1;
 	a.has_key = true;                       /* one or the other */
-	a.key = sealed(1, 32);
+	a.key = sealed(MST_USE_ANSWER, 1, 32);
 	assert_false(content(&a, NULL));
 	a.parcel.n_fills = 0;
 	a.at = 1;

@@ -44,7 +44,7 @@ static int opens(struct mst_key *ret)
 	struct mst_wrapped s;
 	int r = e.keeper->ops->release(e.keeper, &a, &row.key, MST_PURPOSE_KM, ID, MST_DERIVE_NONE, 0, "", ch.id, &s);
 
-	return r ? r : mst_channel_open(&ch, c, &s, ret);
+	return r ? r : mst_channel_open(&ch, c, MST_USE_HANDSHAKE, &s, ret);
 }
 
 static void still_opens(void)

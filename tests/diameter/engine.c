@@ -33,6 +33,7 @@ static struct {
 	pid_t pid;
 	uint64_t next;
 	uint64_t open;
+	enum mst_key_use use[64];         /* of what is put into the answer to an exchange, by its number */
 	uint8_t b[MST_FRAME_MAX];
 	char line[MST_FRAME_MAX];
 	size_t n_line;
@@ -137,6 +138,7 @@ static void on_engine(void *owner, struct mst_link *l, const struct mst_frame *f
 	(void)fd;
 	if (f->type == MST_FRAME_EXCHANGE) {
 		must(!mst_get_exchange(f->payload, &x), "exchange");
+		t.use[f->id % MST_COUNT(t.use)] = x.role == MST_ROLE_HSS ? MST_USE_VECTOR : MST_USE_NAF_KEYS;
 		printf("exchange %llu %s %s %s %.*s %.*s\n", (unsigned long long)f->id, mst_role_name[x.role], x.peer.cert.san[0].value,
 		       x.request.op == MST_OP_CREATE ? "POST" : "GET", (int)x.request.to.n, (const char *)x.request.to.p,
 		       (int)x.request.content.n, (const char *)x.request.content.p);
@@ -148,7 +150,7 @@ static void on_engine(void *owner, struct mst_link *l, const struct mst_frame *f
 		put_hex(r.autn, sizeof(r.autn));
 		printf(" %d %lld %s ", r.has_int, (long long)r.lifetime, r.impi[0] ? r.impi : "-");
 		if (r.key.n)
-			must(channel_open(&t.channel, CHANNEL_TO_KEEPER, mst_crypto_openssl(), (struct mst_view){ r.key.b, r.key.n }, &k), "the key is not sealed for the keeper");
+			must(channel_open(&t.channel, CHANNEL_TO_KEEPER, 0, mst_crypto_openssl(), (struct mst_view){ r.key.b, r.key.n }, &k), "the key is not sealed for the keeper");
 		put_hex(k.b, k.n);
 		printf(" %.*s %s\n", r.text.n ? (int)r.text.n : 1, r.text.n ? (const char *)r.text.p : "-", r.detail);
 	}
@@ -173,7 +175,7 @@ static void answer(char *s)
 	a.rsc = atoi(word[1]);
 	unhex(word[2], k.b, sizeof(k.b), &k.n);
 	if (k.n)
-		must(channel_seal(&t.channel, CHANNEL_FROM_KEEPER, mst_crypto_openssl(), &k, &a.parcel.sealed), "seal");
+		must(channel_seal(&t.channel, CHANNEL_FROM_KEEPER, (unsigned)t.use[id % MST_COUNT(t.use)], mst_crypto_openssl(), &k, &a.parcel.sealed), "seal");
 	for (char *all = strcmp(word[3], "-") ? word[3] : NULL, *one; (one = strsep(&all, ",")); a.parcel.n_fills++) {
 		unsigned at, from, n;
 
