@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	rig.x.request = q;
 	rig.x.has_export = q.op == MST_OP_CREATE;
 	memset(rig.x.export_id, 1 + p[0] % 8, sizeof(rig.x.export_id));
-	rig.x.export_key = rig_seal(p[0]);
+	rig_export(&rig, role, p[0]);
 	rig_fingerprint(&rig, before, sizeof(before));
 	rig.releases = 0;
 	rsc = rig_handle(&rig, role);

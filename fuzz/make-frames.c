@@ -53,7 +53,7 @@ MESSAGE(health, mst_health_frame, mst_put_health, mst_get_health,
 MESSAGE(exchange, mst_exchange, mst_put_exchange, mst_get_exchange,
 	{ .authorization = MST_VIEW_LIT("Digest username=\"a\""), .user_agent = MST_VIEW_LIT("3gpp-gba"),
 	  .role = MST_ROLE_MEF, .channel = 3, .session = 77, .peer = peer(), .http_query = MST_VIEW_LIT("a=b"), .has_export = true,
-	  .export_id = { 6 }, .export_key = key, .has_key_value = true, .key_value = key, .attempt = ATTEMPT,
+	  .export_id = { 6 }, .export_key = key, .export_reg = key, .has_key_value = true, .key_value = key, .attempt = ATTEMPT,
 	  .request = { .op = MST_OP_CREATE, .to = MST_VIEW_LIT("/MEFBase"), .from = MST_VIEW_LIT("/CSE1"), .rqi = MST_VIEW_LIT("r1"),
 		       .rvi = MST_VIEW_LIT("3"), .vsi = MST_VIEW_LIT("attempt=" ATTEMPT), .accept = MST_VIEW_LIT("application/json"),
 		       .media = MST_VIEW_LIT("application/json"), .ty = 65001, .content = MST_VIEW_LIT("{}") } })

@@ -45,10 +45,10 @@ int channel_open(const struct mst_channel *ch, enum channel_way way, unsigned wh
 	return r > 0 ? MST_KEEPER_FORGED : r;
 }
 
-int mst_channel_seal(const struct mst_channel *ch, struct mst_crypto *c, const struct mst_key *k,
+int mst_channel_seal(const struct mst_channel *ch, struct mst_crypto *c, enum mst_key_purpose p, const struct mst_key *k,
 		     struct mst_wrapped *ret_s)
 {
-	return channel_seal(ch, CHANNEL_TO_KEEPER, 0, c, k, ret_s);
+	return p == MST_PURPOSE_NONE ? MST_FAULT_BUG : channel_seal(ch, CHANNEL_TO_KEEPER, (unsigned)p, c, k, ret_s);
 }
 
 int mst_channel_open(const struct mst_channel *ch, struct mst_crypto *c, enum mst_key_use use, const struct mst_wrapped *s,

@@ -4,7 +4,7 @@
 
 #include "keeper/keeper.h"
 
-/* The direction is bound, so that nothing that the keeper sent can be handed back to it as new; and beside it `what`: from the keeper the use. */
+/* The direction is bound, so that nothing that the keeper sent can be handed back to it as new; and beside it `what`: to the keeper the purpose, from it the use. */
 enum channel_way { CHANNEL_TO_KEEPER = 1, CHANNEL_FROM_KEEPER = 2, CHANNEL_STATEMENT = 3 /* who asks: no key */ };
 
 MST_MUST_CHECK int channel_seal(const struct mst_channel *ch, enum channel_way way, unsigned what, struct mst_crypto *c,

@@ -167,7 +167,7 @@ static int local_wrap(struct mst_keeper *k, uint32_t from, struct mst_view seale
 		return keeper_refuse(l, MST_KEEPER_NO_CHANNEL);
 	if (!(ways[p].in & ch->duties))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
-	r = channel_open(ch, CHANNEL_TO_KEEPER, 0, l->c, sealed, &key);
+	r = channel_open(ch, CHANNEL_TO_KEEPER, (unsigned)p, l->c, sealed, &key);
 	if (r)
 		return r > 0 ? keeper_refuse(l, MST_KEEPER_FORGED) : r;
 	if (p == MST_PURPOSE_SIM)
@@ -268,7 +268,8 @@ static int local_differs(struct mst_keeper *k, uint32_t from, struct mst_view se
 		return keeper_refuse(l, MST_KEEPER_NO_CHANNEL);
 	if (!((p == MST_PURPOSE_KPM ? ways[MST_PURPOSE_KEYREG].in : (unsigned)MST_DUTY_ADMIN) & ch->duties))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
-	r = channel_open(ch, CHANNEL_TO_KEEPER, 0, l->c, sealed, &a);
+	/* of the two the other: what is given in is not what is there */
+	r = channel_open(ch, CHANNEL_TO_KEEPER, p == MST_PURPOSE_KPM ? MST_PURPOSE_KEYREG : MST_PURPOSE_KPM, l->c, sealed, &a);
 	r = r > 0 ? MST_KEEPER_FORGED : r;
 	if (!r)
 		r = keeper_unwrap(l, w, p, key_id, &b);

@@ -193,7 +193,7 @@ struct mst_keeper_rates {
 struct mst_keeper;
 struct mst_keeper_ops {
 	const char *name;
-	/* A key sealed by channel `from` becomes a wrapped one. `key_id` is bound into the wrapping. */
+	/* A key that channel `from` sealed as one of that purpose becomes a wrapped one. `key_id` is bound into the wrapping. */
 	int (*wrap)(struct mst_keeper *k, uint32_t from, struct mst_view sealed, enum mst_key_purpose p,
 	            const char *key_id, struct mst_wrapped *ret_w);
 	/* A fresh random key of 32 octets, wrapped. */
@@ -358,15 +358,28 @@ struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
  *   HSS listener   gives in nothing           gets AV
  *   Zn listener    gives in nothing           gets keys for NAFs
  *   connector      gives in KM, KPM, AV       gets nothing    (KPM: a key of GBA, at a MEF that is a NAF)
+ *
+ * Who gives a key in binds its purpose into the seal, for he knows where he has it from and the engine does not have to be believed:
+ *
+ *   sealed as   by                               what
+ *   KPM         local listener                   a maker's secret that a person gives in (listener-http.c: cut_secret)
+ *               connector, diameter              a key of GBA for the MEF (exchange.h: mst_fetch_purpose)
+ *   KE          MEF listener                     what a session exports (listener-http.c: take_export)
+ *   KEYREG      MAF listener                     the same
+ *               MEF listener                     the same, once more, with mef.quirks.km "registered" alone
+ *               MEF listener, MAF listener       keyValue of a key registration (listener-http.c: cut_key)
+ *   KM          connector, diameter              what a MEF, or a BSF for the MAF, gives (mst_fetch_purpose)
+ *   SIM         local listener                   (listener-sims.c)
+ *   AV          connector, diameter              what an HSS gives (mst_fetch_purpose)
  */
 enum mst_duty { MST_DUTY_MEF = 1, MST_DUTY_MAF = 2, MST_DUTY_CONNECTOR = 4, MST_DUTY_BBN = 8, MST_DUTY_ADMIN = 16, MST_DUTY_HSS = 32,
                 MST_DUTY_ZN = 64, MST_DUTY__ALL = 127 };
 /* Give the keeper the channel key of process `channel`. */
 MST_MUST_CHECK int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8_t key[32], unsigned duties);
 
-/* For the process at the other end of a channel: seal a key for the keeper, open one from it that is for this use (0, FORGED). */
+/* For the process at the other end of a channel: seal a key for the keeper, as what it is, open one from it that is for this use (0, FORGED). */
 struct mst_channel { uint32_t id; uint8_t key[32]; unsigned duties; /* enum mst_duty; for the keeper */ };
-MST_MUST_CHECK int mst_channel_seal(const struct mst_channel *ch, struct mst_crypto *c,
+MST_MUST_CHECK int mst_channel_seal(const struct mst_channel *ch, struct mst_crypto *c, enum mst_key_purpose p,
 				    const struct mst_key *k, struct mst_wrapped *ret_s);
 MST_MUST_CHECK int mst_channel_open(const struct mst_channel *ch, struct mst_crypto *c, enum mst_key_use use,
 				    const struct mst_wrapped *s, struct mst_key *ret_k);

@@ -77,7 +77,7 @@ static int give_in(const struct aka_sim *s, const struct mst_channel *from, stru
 	aka_sim_pack(s, &w);
 	assert_true(w.ok);
 	key.n = w.n;
-	assert_int_equal(mst_channel_seal(from, c, &key, &sealed), 0);
+	assert_int_equal(mst_channel_seal(from, c, MST_PURPOSE_SIM, &key, &sealed), 0);
 	return k->ops->wrap(k, from->id, (struct mst_view){ sealed.b, sealed.n }, MST_PURPOSE_SIM, IMSI, ret);
 }
 
@@ -204,7 +204,7 @@ static void nothing_else_leaves_of_a_sim(void **state)
 	assert_int_equal(give_in(&s, &hss, &w), MST_KEEPER_DENIED);
 	assert_int_equal(give_in(&s, &bsf, &w), MST_KEEPER_DENIED);
 	assert_int_equal(give_in(&s, &maf, &w), MST_KEEPER_DENIED);
-	assert_int_equal(mst_channel_seal(&local, c, &key, &sealed), 0);
+	assert_int_equal(mst_channel_seal(&local, c, MST_PURPOSE_SIM, &key, &sealed), 0);
 	assert_int_equal(k->ops->wrap(k, 1, (struct mst_view){ sealed.b, sealed.n }, MST_PURPOSE_SIM, IMSI, &w), MST_KEEPER_DENIED);
 	assert_int_equal(k->ops->create(k, MST_PURPOSE_SIM, IMSI, &w), MST_KEEPER_DENIED);
 	assert_int_equal(k->ops->create(k, MST_PURPOSE_AV, IMSI, &w), MST_KEEPER_DENIED);
@@ -218,7 +218,9 @@ static void nothing_else_leaves_of_a_sim(void **state)
 							(enum mst_key_purpose)p, "new", &out), MST_KEEPER_DENIED);
 	}
 	assert_int_equal(k->ops->differs(k, 1, (struct mst_view){ sealed.b, sealed.n }, &w, MST_PURPOSE_SIM, IMSI), MST_KEEPER_DENIED);
-	/* a maker's secret is no SIM, whatever the row says */
+	/* what was sealed as a SIM is wrapped as nothing else, and a maker's secret is no SIM, whatever the row says */
+	assert_int_equal(k->ops->wrap(k, 1, (struct mst_view){ sealed.b, sealed.n }, MST_PURPOSE_KPM, IMSI, &out), MST_KEEPER_FORGED);
+	assert_int_equal(mst_channel_seal(&local, c, MST_PURPOSE_KPM, &key, &sealed), 0);
 	assert_int_equal(k->ops->wrap(k, 1, (struct mst_view){ sealed.b, sealed.n }, MST_PURPOSE_KPM, IMSI, &out), 0);
 	a = leave(MST_AUTH_VECTOR, IMSI, BSF);
 	assert_int_equal(k->ops->aka_vector(k, &a, &out, IMSI, 1, amf, hss.id, &(struct mst_vector){ .xres_n = 0 }), MST_KEEPER_FORGED);

@@ -33,7 +33,7 @@ static int give_in(const struct mst_channel *from, const char *hex, const char *
 	struct mst_key key;
 
 	assert_true(mst_hex_decode(mst_view_str(hex), key.b, sizeof(key.b), &key.n));
-	assert_int_equal(mst_channel_seal(from, c, &key, &sealed), 0);
+	assert_int_equal(mst_channel_seal(from, c, MST_PURPOSE_AV, &key, &sealed), 0);
 	return k->ops->wrap(k, from->id, (struct mst_view){ sealed.b, sealed.n }, MST_PURPOSE_AV, id, ret);
 }
 

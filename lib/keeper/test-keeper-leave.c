@@ -227,7 +227,7 @@ static void nobody_makes_it_up(void **state)
 		q = say(&local, ANNA, NOW, NOW + late * 121, ROTATE, &room);
 		assert_int_equal(k->ops->leave_ask(k, &q, &own), MST_KEEPER_FORGED);
 	}
-	assert_int_equal(mst_channel_seal(&local, c, &(struct mst_key){ .n = 44 }, &key), 0);
+	assert_int_equal(mst_channel_seal(&local, c, MST_PURPOSE_KPM, &(struct mst_key){ .n = 44 }, &key), 0);
 	q = (struct mst_said){ local.id, { key.b, key.n }, mst_view_str(ROTATE), NOW };
 	assert_int_equal(k->ops->leave_ask(k, &q, &own), MST_KEEPER_FORGED);
 	/* and a statement is no key */

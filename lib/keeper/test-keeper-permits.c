@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "crypto/derive.h"
 #include "crypto/pki.h"
-#include "keeper/keeper.h"
+#include "keeper/channel.h"
 #include "proto/aka/sim.h"
 
 #define NOW INT64_C(1800000000)
@@ -64,7 +64,7 @@ static struct mst_keeper_generations gens;          /* when this phase began */
 /* One request. */
 struct ask {
 	struct mst_authorisation *a;
-	enum mst_key_purpose asked, row, into;
+	enum mst_key_purpose asked, row, into, sealed;
 	enum mst_derive_how how;
 	const struct mst_channel *ch;
 	struct mst_wrapped out;
@@ -116,10 +116,10 @@ static struct mst_ub ub(void)
 
 static int op_wrap(struct ask *q)
 {
-	struct mst_key key = content(q->asked);
+	struct mst_key key = content(q->sealed);
 	struct mst_wrapped s;
 
-	assert_int_equal(mst_channel_seal(q->ch, c, &key, &s), 0);
+	assert_int_equal(channel_seal(q->ch, CHANNEL_TO_KEEPER, (unsigned)q->sealed, c, &key, &s), 0);
 	return k->ops->wrap(k, q->ch->id, of(&s), q->asked, ID, &q->out);
 }
 
@@ -135,7 +135,7 @@ static int op_differs(struct ask *q)
 	struct mst_key key = content(MST_PURPOSE_NONE);
 	struct mst_wrapped s;
 
-	assert_int_equal(mst_channel_seal(q->ch, c, &key, &s), 0);
+	assert_int_equal(channel_seal(q->ch, CHANNEL_TO_KEEPER, (unsigned)q->sealed, c, &key, &s), 0);
 	return k->ops->differs(k, q->ch->id, of(&s), &rows[q->row], q->asked, ID);
 }
 
@@ -353,7 +353,7 @@ static int op_retire(struct ask *q)
 }
 
 /* Which dimensions a request of it has. */
-enum { ASKED = 1, ROW = 2, CHANNEL = 4, HOW_ = 8, INTO = 16 };
+enum { ASKED = 1, ROW = 2, CHANNEL = 4, HOW_ = 8, INTO = 16, SEALED = 32 };
 /* Which of keeper.h's words allow it. */
 enum by { BY_ANYBODY, BY_GIVER, BY_MADE, BY_RELEASE, BY_COMPARED, BY_DERIVE, BY_TRIGGER, BY_GETTER, BY_KNOWN, BY_PEOPLE };
 enum { AT_REST = 1, ROTATING = 2, ALWAYS = 3, NEVER = 0 };
@@ -370,10 +370,10 @@ static const struct row {
 	const char *key_id, *to;
 	enum mst_key_purpose of;         /* with ROW, without ASKED: what the row has to be; by whose words */
 } table[] = {
-	{ OP(wrap), ASKED | CHANNEL, ALWAYS, BY_GIVER },
+	{ OP(wrap), ASKED | CHANNEL | SEALED, ALWAYS, BY_GIVER },
 	{ OP(create), ASKED, ALWAYS, BY_MADE },
 	{ OP(release), ASKED | ROW | CHANNEL | HOW_, ALWAYS, BY_RELEASE, LEAVE(RELEASE, ID, NODE) },
-	{ OP(differs), ASKED | ROW | CHANNEL, ALWAYS, BY_COMPARED },
+	{ OP(differs), ASKED | ROW | CHANNEL | SEALED, ALWAYS, BY_COMPARED },
 	{ OP(derive), ASKED | ROW | HOW_ | INTO, ALWAYS, BY_DERIVE },
 	{ OP(sign), 0, ALWAYS, BY_ANYBODY, LEAVE(SIGN, MST_KEEPER_CRL, "operator") },
 	{ OP(ca_cert), 0, ALWAYS, BY_ANYBODY },
@@ -425,12 +425,22 @@ static bool allowed(const struct row *t, const struct ask *q)
 	return false;
 }
 
+/* Was it sealed as what it is asked for? A key that is compared: as what it is given in as, which is not what it is compared with. */
+static bool as_sealed(const struct row *t, const struct ask *q)
+{
+	if (t->by != BY_COMPARED)
+		return q->sealed == q->asked;
+	return q->sealed == (q->asked == MST_PURPOSE_KPM ? MST_PURPOSE_KEYREG : MST_PURPOSE_KPM);
+}
+
 /* The leave is already known to be right or not. */
 static int wanted(const struct row *t, unsigned phase, bool leave, const struct ask *q)
 {
 	if (!(t->when & phase) || !leave || !allowed(t, q))
 		return MST_KEEPER_DENIED;
-	/* who may ask is told when the row is not what it was said to be */
+	/* who may ask is told when the row, or what was sealed, is not what it was said to be */
+	if (t->takes & SEALED && !as_sealed(t, q))
+		return MST_KEEPER_FORGED;
 	return t->takes & ROW && q->row != (t->takes & ASKED ? q->asked : t->of) ? MST_KEEPER_FORGED : 0;
 }
 
@@ -458,9 +468,9 @@ static bool request(const struct row *t, unsigned phase, bool leave, struct ask 
 	q->out.n = 0;
 	got = t->call(q);
 	if (got != want || (got && q->out.n))
-		fail_msg("%s (%s): %d, not %d (leave %d to \"%s\", asked %d, row %d, duties %x, how %d, into %d)", t->name,
+		fail_msg("%s (%s): %d, not %d (leave %d to \"%s\", asked %d, row %d, duties %x, how %d, into %d, sealed as %d)", t->name,
 			 phase == AT_REST ? "at rest" : "rotating", got, want, q->a ? (int)q->a->what : -1, q->a ? q->a->to : "", (int)q->asked,
-			 (int)q->row, q->ch->duties, (int)q->how, (int)q->into);
+			 (int)q->row, q->ch->duties, (int)q->how, (int)q->into, (int)q->sealed);
 	if (mst_keeper_local_counts(k).refused != refused + (got != 0))
 		fail_msg("%s: %d is not in the count of refusals", t->name, got);
 	return !got;
@@ -469,8 +479,9 @@ static bool request(const struct row *t, unsigned phase, bool leave, struct ask 
 static void every_request_of(const struct row *t, unsigned phase)
 {
 	const int n_leave = t->leave ? KINDS * TWISTS : 1, n_asked = t->takes & ASKED ? PURPOSES : 1, n_row = t->takes & ROW ? MST_PURPOSE__COUNT : 2,
-		  n_ch = t->takes & CHANNEL ? CHANNELS : 1, n_how = t->takes & HOW_ ? HOWS : 1, n_into = t->takes & INTO ? PURPOSES : 1;
-	const int all[] = { n_leave, n_asked, n_row - 1, n_ch, n_how, n_into };
+		  n_ch = t->takes & CHANNEL ? CHANNELS : 1, n_how = t->takes & HOW_ ? HOWS : 1, n_into = t->takes & INTO ? PURPOSES : 1,
+		  n_sealed = t->takes & SEALED ? PURPOSES : 1;
+	const int all[] = { n_leave, n_asked, n_row - 1, n_ch, n_how, n_into, n_sealed };
 	long total = 1, granted = 0;
 
 	for (size_t i = 0; i < MST_COUNT(all); i++)
@@ -490,6 +501,7 @@ static void every_request_of(const struct row *t, unsigned phase)
 		q.ch = &channel[d[3]];
 		q.how = (enum mst_derive_how)d[4];
 		q.into = (enum mst_key_purpose)d[5];
+		q.sealed = (enum mst_key_purpose)d[6];
 		granted += request(t, phase, right, &q);
 	}
 	/* so what is refused above is refused for what it is, not because this test asks for something that nobody could have */
@@ -573,7 +585,7 @@ static void set_up_rows(void)
 	struct mst_ub u = ub();
 
 	for (unsigned p = MST_PURPOSE_NONE + 1; p < MST_PURPOSE__COUNT; p++) {
-		struct ask q = { .asked = (enum mst_key_purpose)p, .ch = &channel[CHANNELS - 1] };
+		struct ask q = { .asked = (enum mst_key_purpose)p, .sealed = (enum mst_key_purpose)p, .ch = &channel[CHANNELS - 1] };
 
 		if (p == MST_PURPOSE_KS)
 			continue;

@@ -33,7 +33,7 @@ static int set_up(void **state)
 	assert_int_equal(mst_keeper_local_open(dir, c, &k, NULL), 0);
 	assert_int_equal(c->ops->random(c, ch.key, sizeof(ch.key)), 0);
 	assert_int_equal(mst_keeper_local_channel(k, 1, ch.key, MST_DUTY__ALL), 0);
-	assert_int_equal(mst_channel_seal(&ch, c, &key, &sealed), 0);
+	assert_int_equal(mst_channel_seal(&ch, c, MST_PURPOSE_KM, &key, &sealed), 0);
 	assert_int_equal(k->ops->wrap(k, 1, (struct mst_view){ sealed.b, sealed.n }, MST_PURPOSE_KM, KEY_ID, &km), 0);
 	return 0;
 }

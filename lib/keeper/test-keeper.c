@@ -60,7 +60,7 @@ static struct mst_wrapped wrapped(enum mst_key_purpose p, const char *id, uint8_
 	struct mst_key key = key_of(x);
 	struct mst_wrapped s, w;
 
-	assert_int_equal(mst_channel_seal(&ch1, c, &key, &s), 0);
+	assert_int_equal(mst_channel_seal(&ch1, c, p, &key, &s), 0);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), p, id, &w), 0);
 	return w;
 }
@@ -109,7 +109,7 @@ static void derived_keys_are_those_of_the_standard(void **state)
 	(void)state;
 	for (uint8_t i = 0; i < 32; i++)
 		ke.b[i] = i;
-	assert_int_equal(mst_channel_seal(&ch1, c, &ke, &s), 0);
+	assert_int_equal(mst_channel_seal(&ch1, c, MST_PURPOSE_KE, &ke, &s), 0);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_KE, "KE@mef.example.com", &w), 0);
 	for (size_t i = 0; i < MST_COUNT(row); i++) {
 		assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KE, "KE@mef.example.com", row[i].how,
@@ -265,14 +265,14 @@ static void wrong_ids_channels_and_octets(void **state)
 					 MST_KEEPER_FORGED);
 	}
 	/* sealed by the wrong process; by the right one and handed in under another number; sent back */
-	assert_int_equal(mst_channel_seal(&stranger, c, &key, &s), 0);
+	assert_int_equal(mst_channel_seal(&stranger, c, MST_PURPOSE_KM, &key, &s), 0);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_KM, "id", &t), MST_KEEPER_FORGED);
-	assert_int_equal(mst_channel_seal(&ch2, c, &key, &s), 0);
+	assert_int_equal(mst_channel_seal(&ch2, c, MST_PURPOSE_KM, &key, &s), 0);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_KM, "id", &t), MST_KEEPER_FORGED);
 	assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KM, "id", MST_DERIVE_NONE, 0, NULL, 1, &s),
 			 0);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_KM, "id", &t), MST_KEEPER_FORGED);
-	assert_int_equal(mst_channel_seal(&ch1, c, &key, &s), 0);
+	assert_int_equal(mst_channel_seal(&ch1, c, MST_PURPOSE_KM, &key, &s), 0);
 	assert_int_equal(mst_channel_open(&ch1, c, MST_USE_HANDSHAKE, &s, &got), MST_KEEPER_FORGED);
 	assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KM, "id", MST_DERIVE_NONE, 0, NULL, 1, &s), 0);
 	for (int use = 0; use <= MST_USE__COUNT; use++)
@@ -280,14 +280,14 @@ static void wrong_ids_channels_and_octets(void **state)
 	s.n = MST_WRAPPED_MAX + 1;
 	assert_int_equal(mst_channel_open(&ch1, c, MST_USE_HANDSHAKE, &s, &got), MST_KEEPER_FORGED);
 	/* ids and purposes that are none */
-	assert_int_equal(mst_channel_seal(&ch1, c, &key, &s), 0);
+	assert_int_equal(mst_channel_seal(&ch1, c, MST_PURPOSE_KM, &key, &s), 0);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_NONE, "id", &t), MST_KEEPER_DENIED);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_KM, "", &t), MST_KEEPER_DENIED);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_KM, longer, &t), MST_KEEPER_DENIED);
 	assert_int_equal(k->ops->create(k, MST_PURPOSE_NONE, "id", &t), MST_KEEPER_DENIED);
 	assert_int_equal(k->ops->create(k, MST_PURPOSE_KEYREG, NULL, &t), MST_KEEPER_DENIED);
 	key.n = 0;
-	assert_int_equal(mst_channel_seal(&ch1, c, &key, &s), MST_FAULT_BUG);
+	assert_int_equal(mst_channel_seal(&ch1, c, MST_PURPOSE_KM, &key, &s), MST_FAULT_BUG);
 }
 
 static void created_keys_differ_and_outlive_the_keeper(void **state)
@@ -341,7 +341,7 @@ static void keys_go_where_they_are_used(void **state)
 			assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, MST_DUTY__ALL), 0);
 			w = wrapped(row[i].p, "id", 3);
 			assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, duty), 0);
-			assert_int_equal(mst_channel_seal(&ch1, c, &key, &s), 0);
+			assert_int_equal(mst_channel_seal(&ch1, c, row[i].p, &key, &s), 0);
 			assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), row[i].p, "id", &out),
 					 strchr(row[i].gives, is) ? 0 : MST_KEEPER_DENIED);
 			assert_int_equal(k->ops->release(k, &a, &w, row[i].p, "id", row[i].how, 21, "maf.example.com", 1, &out),
@@ -359,8 +359,8 @@ static void a_secret_is_no_service_key(void **state)
 	(void)state;
 	assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, MST_DUTY__ALL), 0);
 	w = wrapped(MST_PURPOSE_KPM, "kpm", 3);
-	assert_int_equal(mst_channel_seal(&ch1, c, &key, &s), 0);
-	assert_int_equal(mst_channel_seal(&ch1, c, &other, &t), 0);
+	assert_int_equal(mst_channel_seal(&ch1, c, MST_PURPOSE_KEYREG, &key, &s), 0);
+	assert_int_equal(mst_channel_seal(&ch1, c, MST_PURPOSE_KEYREG, &other, &t), 0);
 	for (unsigned duty = 1; duty <= MST_DUTY_ADMIN; duty *= 2) {
 		bool may = duty == MST_DUTY_MEF || duty == MST_DUTY_MAF;
 
@@ -371,7 +371,7 @@ static void a_secret_is_no_service_key(void **state)
 	assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, MST_DUTY__ALL), 0);
 	other = key_of(3);
 	other.n = 16;                     /* the beginning of it is another key */
-	assert_int_equal(mst_channel_seal(&ch1, c, &other, &t), 0);
+	assert_int_equal(mst_channel_seal(&ch1, c, MST_PURPOSE_KEYREG, &other, &t), 0);
 	assert_int_equal(k->ops->differs(k, 1, sealed_view(&t), &w, MST_PURPOSE_KPM, "kpm"), 0);
 	assert_int_equal(k->ops->differs(k, 99, sealed_view(&s), &w, MST_PURPOSE_KPM, "kpm"), MST_KEEPER_NO_CHANNEL);
 	assert_int_equal(k->ops->differs(k, 1, sealed_view(&s), &w, MST_PURPOSE_KPM, "else"), MST_KEEPER_FORGED);
@@ -383,10 +383,14 @@ static void a_secret_is_no_service_key(void **state)
 	/* the other way: a registered key, before a maker's secret of the same octets is taken in */
 	other = key_of(3);
 	assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, MST_DUTY_MEF), 0);
-	assert_int_equal(mst_channel_seal(&ch1, c, &other, &s), 0);
+	assert_int_equal(mst_channel_seal(&ch1, c, MST_PURPOSE_KEYREG, &other, &s), 0);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_KEYREG, "reg", &w), 0);
 	assert_int_equal(k->ops->differs(k, 1, sealed_view(&s), &w, MST_PURPOSE_KEYREG, "reg"), MST_KEEPER_DENIED);
 	assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, MST_DUTY_ADMIN), 0);
+	assert_int_equal(k->ops->differs(k, 1, sealed_view(&s), &w, MST_PURPOSE_KEYREG, "reg"), MST_KEEPER_FORGED);
+	assert_int_equal(mst_channel_seal(&ch1, c, MST_PURPOSE_KPM, &other, &s), 0);
+	other = key_of(4);
+	assert_int_equal(mst_channel_seal(&ch1, c, MST_PURPOSE_KPM, &other, &t), 0);
 	assert_int_equal(k->ops->differs(k, 1, sealed_view(&s), &w, MST_PURPOSE_KEYREG, "reg"), MST_KEEPER_SAME);
 	assert_int_equal(k->ops->differs(k, 1, sealed_view(&t), &w, MST_PURPOSE_KEYREG, "reg"), 0);
 }

@@ -89,7 +89,7 @@ static void put(enum mst_role role, const char *key_id, enum mst_key_purpose pur
 	static const char *const names[] = { [NODE] = RIG_CSE, [NO_SUBSCRIPTION] = ALONE, [NO_NODE] = ELSEWHERE, [NO_NODE_BY_URN] = "urn:dev:ops:1-a-9" };
 	struct mst_credential c = { .purpose = purpose, .state = state, .expires = expires, .created = RIG_NOW,
 				    .node = owner == NODE ? r.node : owner == NO_SUBSCRIPTION ? without_a_subscription() : 0 }, had;
-	struct mst_wrapped sealed = rig_seal(0x42);
+	struct mst_wrapped sealed = rig_seal(0x42, purpose);
 	bool there = mst_store_cred_get(r.store, role, key_id, &had) == 0;
 
 	memcpy(c.client_id, names[owner], strlen(names[owner]) + 1);

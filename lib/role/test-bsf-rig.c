@@ -133,7 +133,7 @@ struct mst_fetch_result from_hss(const char *guss, uint8_t n)
 		f.xres_n = g.res_n;
 		av.n = f.xres_n + 32;
 	}
-	assert_int_equal(mst_channel_seal(&g.connector, g.c, &av, &f.key), 0);
+	assert_int_equal(mst_channel_seal(&g.connector, g.c, MST_PURPOSE_AV, &av, &f.key), 0);
 	return f;
 }
 

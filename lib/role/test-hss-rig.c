@@ -25,7 +25,7 @@ static void put_sim(void)
 	s.node = est_rig.node;
 	aka_sim_pack(&hss_sim, &w);
 	k.n = w.n;
-	assert_int_equal(mst_channel_seal(&local, est_rig.crypto, &k, &sealed), 0);
+	assert_int_equal(mst_channel_seal(&local, est_rig.crypto, MST_PURPOSE_SIM, &k, &sealed), 0);
 	assert_int_equal(est_rig.keeper->ops->wrap(est_rig.keeper, local.id, (struct mst_view){ sealed.b, sealed.n }, MST_PURPOSE_SIM, HSS_IMSI,
 						   &s.key), 0);
 	assert_int_equal(mst_store_sim_insert(est_rig.store, &s), 0);

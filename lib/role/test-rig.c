@@ -43,13 +43,19 @@ static bool unbox(struct mst_view v, uint8_t tag, uint32_t bind, uint8_t key[32]
 	return b == bind && v.p[37] == (uint8_t)(tag ^ key[0] ^ bind);
 }
 
-struct mst_wrapped rig_seal(uint8_t fill)
+/* Who sealed it, as what. */
+static uint32_t sealing(uint32_t channel, enum mst_key_purpose as)
+{
+	return channel + (uint32_t)as * 104729u;
+}
+
+struct mst_wrapped rig_seal(uint8_t fill, enum mst_key_purpose as)
 {
 	struct mst_wrapped w = { 0 };
 	uint8_t key[32];
 
 	memset(key, fill, sizeof(key));
-	box(&w, 'S', RIG_CHANNEL, key);
+	box(&w, 'S', sealing(RIG_CHANNEL, as), key);
 	return w;
 }
 
@@ -64,7 +70,7 @@ static int k_wrap(struct mst_keeper *k, uint32_t from, struct mst_view sealed, e
 	uint8_t key[32];
 
 	(void)k;
-	if (!unbox(sealed, 'S', from, key))
+	if (!unbox(sealed, 'S', sealing(from, p), key))
 		return MST_KEEPER_FORGED;
 	the_rig->wraps++;
 	box(ret, 'W', binding(p, key_id), key);
@@ -90,7 +96,7 @@ static int k_differs(struct mst_keeper *k, uint32_t from, struct mst_view sealed
 	(void)k;
 	if (p != MST_PURPOSE_KPM)
 		return MST_KEEPER_DENIED;
-	if (!unbox(sealed, 'S', from, a) || !unbox((struct mst_view){ w->b, w->n }, 'W', binding(p, key_id), b))
+	if (!unbox(sealed, 'S', sealing(from, MST_PURPOSE_KEYREG), a) || !unbox((struct mst_view){ w->b, w->n }, 'W', binding(p, key_id), b))
 		return MST_KEEPER_FORGED;
 	return memcmp(a, b, sizeof(a)) ? 0 : MST_KEEPER_SAME;
 }
@@ -364,6 +370,16 @@ int rig_handle(struct rig *r, enum mst_role role)
 	return r->a.rsc;
 }
 
+void rig_export(struct rig *r, enum mst_role role, uint8_t fill)
+{
+	bool mef = role == MST_ROLE_MEF;
+
+	if (mef)
+		r->x.export_key = rig_seal(fill, MST_PURPOSE_KE);
+	if (!mef || r->mef_conf.quirks.km == MST_KM_REGISTERED)
+		r->x.export_reg = rig_seal(fill, MST_PURPOSE_KEYREG);
+}
+
 int rig_do(struct rig *r, enum mst_role role, enum mst_op op, const char *to, const char *from, int ty,
            uint8_t fill, const char *content)
 {
@@ -380,7 +396,9 @@ int rig_do(struct rig *r, enum mst_role role, enum mst_op op, const char *to, co
 		x->request.media = mst_view_str("application/json");
 	x->has_export = fill != 0;
 	memset(x->export_id, fill, sizeof(x->export_id));
-	x->export_key = fill ? rig_seal(fill) : (struct mst_wrapped){ 0 };
+	x->export_key = x->export_reg = (struct mst_wrapped){ 0 };
+	if (fill)
+		rig_export(r, role, fill);
 	x->session = fill;
 	return rig_handle(r, role);
 }

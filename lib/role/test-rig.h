@@ -40,7 +40,10 @@ void rig_down(struct rig *r);
 struct mst_role_env rig_env(struct rig *r, enum mst_role role);
 
 /* A sealed key as channel RIG_CHANNEL makes it: 32 octets of `fill`. */
-struct mst_wrapped rig_seal(uint8_t fill);
+struct mst_wrapped rig_seal(uint8_t fill, enum mst_key_purpose as);
+
+/* Into r->x what a listener of that role exports of a session. */
+void rig_export(struct rig *r, enum mst_role role, uint8_t fill);
 
 /* Prepare r->x: who asks. Then rig_do(). */
 void rig_peer_cert(struct rig *r, enum mst_id_kind kind, const char *name);

@@ -329,7 +329,7 @@ static void vouching(void **state)
 	struct mst_event e;
 
 	(void)state;
-	got.key = rig_seal(0x22);
+	got.key = rig_seal(0x22, MST_PURPOSE_KM);
 	memcpy(r.maf_conf.mef[0].sp[0], "other.example.com", sizeof("other.example.com"));
 	r.maf_conf.mef[0].n_sp = 1;
 	assert_int_equal(rig_fetched(&r, keid, &got, &a), MST_PSK_UNKNOWN);
@@ -362,7 +362,7 @@ static void handshakes(void **state)
 	assert_non_null(strstr(e.why, "identity unknown"));
 	/* lesson 20: and what to do about it stands beside it */
 	assert_non_null(strstr(e.why, "; what to do: check key identity and key at both ends"));
-	got.key = rig_seal(0x21);
+	got.key = rig_seal(0x21, MST_PURPOSE_KM);
 	assert_int_equal(rig_fetched(&r, keid, &got, &a), 0);
 	assert_int_equal(mst_role_maf.handshake_failed(&env, &r.x.peer, MST_TLS_PSK_REFUSED, ""), 0);
 	assert_true(rig_last_event(&r, &e));
@@ -448,7 +448,7 @@ static void a_key(struct rig *q, enum mst_role role, const char *base, uint8_t w
 
 static void credential_of(const char *enrolee, uint8_t with)
 {
-	struct mst_fetch_result got = { .end = MST_FETCH_OK, .channel = RIG_CHANNEL, .lifetime = RIG_NOW + RIG_DAY, .key = rig_seal(with) };
+	struct mst_fetch_result got = { .end = MST_FETCH_OK, .channel = RIG_CHANNEL, .lifetime = RIG_NOW + RIG_DAY, .key = rig_seal(with, MST_PURPOSE_KM) };
 	struct mst_psk_answer a;
 	char keid[MST_ID_MAX];
 

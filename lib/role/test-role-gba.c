@@ -42,9 +42,9 @@ static int down(void **state)
 	return 0;
 }
 
-static struct mst_fetch_result given(uint8_t fill, const char *uss)
+static struct mst_fetch_result given(enum mst_role role, uint8_t fill, const char *uss)
 {
-	return (struct mst_fetch_result){ .end = MST_FETCH_OK, .key = rig_seal(fill), .channel = RIG_CHANNEL, .lifetime = RIG_NOW + RIG_DAY,
+	return (struct mst_fetch_result){ .end = MST_FETCH_OK, .key = rig_seal(fill, mst_naf_purpose(role)), .channel = RIG_CHANNEL, .lifetime = RIG_NOW + RIG_DAY,
 					  .text = mst_view_str(uss) };
 }
 
@@ -59,7 +59,7 @@ static const char *last_why(const char *what)
 
 static int first_key(const char *identity, const char *uss)
 {
-	struct mst_fetch_result got = given(7, uss);
+	struct mst_fetch_result got = given(MST_ROLE_MAF, 7, uss);
 	struct mst_psk_answer a;
 
 	assert_int_equal(rig_lookup(&r, identity, &a), MST_PSK_FETCH);
@@ -138,7 +138,7 @@ static void who_it_is(void **state)
 static void enrolled_at_once(void **state)
 {
 	struct mst_psk_answer a;
-	struct mst_fetch_result got = given(7, USS(RIG_CSE));
+	struct mst_fetch_result got = given(MST_ROLE_MAF, 7, USS(RIG_CSE));
 	char id[MST_ID_MAX], ri[64], reg[128];
 	struct mst_credential c;
 	struct mst_node n;
@@ -174,7 +174,7 @@ static void enrolled_at_once(void **state)
 	rig_peer_psk(&r, BTID);
 	assert_int_equal(rig_do(&r, MST_ROLE_MAF, MST_OP_RETRIEVE, reg, "/CSE0009", 0, 0, NULL), MST_RSC_NOT_AUTHENTICATED);
 	/* the next B-TID takes the place of this one at its first use */
-	got = given(8, USS(RIG_CSE));
+	got = given(MST_ROLE_MAF, 8, USS(RIG_CSE));
 	assert_int_equal(rig_fetched(&r, BTID_2, &got, &a), 0);
 	rig_peer_psk(&r, BTID_2);
 	assert_int_equal(rig_do(&r, MST_ROLE_MAF, MST_OP_CREATE, "/MAFBase", "/CSE0001", MST_TY_MAF_CLIENT_REG, 0x22, REG), 2001);
@@ -188,7 +188,7 @@ static void enrolled_at_once(void **state)
 /* The key is another for each suite: what is kept is used for its own alone, and what was proved is not pushed out. */
 static void another_suite(void **state)
 {
-	struct mst_fetch_result got = given(9, USS(RIG_CSE));
+	struct mst_fetch_result got = given(MST_ROLE_MAF, 9, USS(RIG_CSE));
 	struct mst_psk_answer a;
 	struct mst_credential c;
 
@@ -203,7 +203,7 @@ static void another_suite(void **state)
 	assert_int_equal(rig_do(&r, MST_ROLE_MAF, MST_OP_CREATE, "/MAFBase", "/CSE0001", MST_TY_MAF_CLIENT_REG, 0x21, REG), 2001);
 	r.suite = 0xae;
 	assert_int_equal(rig_lookup(&r, BTID, &a), MST_PSK_FETCH);
-	got = given(7, USS(RIG_CSE));
+	got = given(MST_ROLE_MAF, 7, USS(RIG_CSE));
 	assert_int_equal(rig_fetched(&r, BTID, &got, &a), 0);
 	assert_true(a.release.wanted);
 	assert_int_equal(mst_store_cred_get(r.store, MST_ROLE_MAF, BTID, &c), 0);
@@ -249,16 +249,16 @@ static void refusals(void **state)
 			fail_msg("%s", last_why("maf.psk-refused"));
 		assert_false(a.release.wanted);
 	}
-	got = given(7, LIST(""));
+	got = given(MST_ROLE_MAF, 7, LIST(""));
 	assert_int_equal(rig_fetched(&r, BTID, &got, &a), MST_PSK_UNKNOWN);
 	assert_non_null(strstr(last_why("maf.psk-refused"), "at the HSS"));
-	got = given(7, USS(RIG_CSE));
+	got = given(MST_ROLE_MAF, 7, USS(RIG_CSE));
 	got.lifetime = RIG_NOW;
 	assert_int_equal(rig_fetched(&r, BTID, &got, &a), MST_PSK_UNKNOWN);
-	got = given(7, USS(RIG_CSE));
+	got = given(MST_ROLE_MAF, 7, USS(RIG_CSE));
 	got.has_int = true;
 	assert_int_equal(rig_fetched(&r, BTID, &got, &a), MST_PSK_UNKNOWN);
-	got = given(7, USS(RIG_CSE));
+	got = given(MST_ROLE_MAF, 7, USS(RIG_CSE));
 	got.key.b[3] ^= 1;
 	assert_int_equal(rig_fetched(&r, BTID, &got, &a), MST_PSK_UNKNOWN);
 	assert_non_null(strstr(last_why("maf.psk-refused"), "seal"));
@@ -325,7 +325,7 @@ static void who_vouches(void **state)
 	assert_int_equal(first_key(BTID, USS(RIG_CSE)), 0);
 	/* and a B-TID does not change hands */
 	{
-		struct mst_fetch_result got = given(7, USS("//sp.example.com/CSE0002"));
+		struct mst_fetch_result got = given(MST_ROLE_MAF, 7, USS("//sp.example.com/CSE0002"));
 		struct mst_psk_answer a;
 
 		assert_int_equal(rig_fetched(&r, BTID, &got, &a), MST_PSK_UNKNOWN);
@@ -343,7 +343,7 @@ static void put_cred(enum mst_role role, const struct mst_credential *c, bool in
 /* The other way round: the one MEF of an installation takes no client over that uses a key of a BSF. */
 static void a_mef_takes_nobody_over(void **state)
 {
-	struct mst_fetch_result got = { .end = MST_FETCH_OK, .rsc = 2000, .channel = RIG_CHANNEL, .lifetime = RIG_NOW + RIG_DAY, .key = rig_seal(9) };
+	struct mst_fetch_result got = { .end = MST_FETCH_OK, .rsc = 2000, .channel = RIG_CHANNEL, .lifetime = RIG_NOW + RIG_DAY, .key = rig_seal(9, MST_PURPOSE_KM) };
 	struct mst_psk_answer a;
 	char keid[MST_ID_MAX];
 
@@ -388,7 +388,7 @@ static int64_t put_ae(const char *ae)
 static void an_ae_is_a_node(void **state)
 {
 	static const char keid[] = "00112233445566778899AABBCCDDEEFF@mef.example.com";
-	struct mst_fetch_result got = given(7, USS("//SP.example.com/S7"));
+	struct mst_fetch_result got = given(MST_ROLE_MAF, 7, USS("//SP.example.com/S7"));
 	int64_t node = put_ae("//sp.example.com/S7");
 	struct mst_psk_answer a;
 	struct mst_credential c;
@@ -411,7 +411,7 @@ static void an_ae_is_a_node(void **state)
 	c.state = MST_CRED_REVOKED;
 	put_cred(MST_ROLE_MAF, &c, false);
 	/* so by a MEF */
-	got = (struct mst_fetch_result){ .end = MST_FETCH_OK, .key = rig_seal(8), .channel = RIG_CHANNEL, .lifetime = RIG_NOW + RIG_DAY,
+	got = (struct mst_fetch_result){ .end = MST_FETCH_OK, .key = rig_seal(8, MST_PURPOSE_KM), .channel = RIG_CHANNEL, .lifetime = RIG_NOW + RIG_DAY,
 					 .enrolee_id = "//SP.Example.com/S7" };
 	assert_int_equal(rig_fetched(&r, keid, &got, &a), MST_PSK_UNKNOWN);
 	assert_non_null(strstr(last_why("maf.psk-refused"), "suspended"));
@@ -431,13 +431,13 @@ static void a_secret_is_not_taken_over(void **state)
 {
 	struct mst_credential c = { .key_id = "sensor-7@mef.example.com", .purpose = MST_PURPOSE_KPM, .client_id = RIG_CSE,
 				    .state = MST_CRED_ACTIVE, .created = RIG_NOW, .expires = MST_NEVER, .node = r.node };
-	struct mst_fetch_result got = given(7, USS(RIG_CSE));
+	struct mst_fetch_result got = given(MST_ROLE_MEF, 7, USS(RIG_CSE));
 	struct mst_psk_answer a;
 
 	(void)state;
 	put_cred(MST_ROLE_SECRETS, &c, true);
 	for (size_t i = 0; i < 2; i++) {
-		got = given(7, i ? USS(RIG_NODE) : USS(RIG_CSE));
+		got = given(MST_ROLE_MEF, 7, i ? USS(RIG_NODE) : USS(RIG_CSE));
 		assert_int_equal(rig_fetched_at(&r, MST_ROLE_MEF, PREFIXED, &got, &a), MST_PSK_UNKNOWN);
 		assert_false(a.release.wanted);
 		assert_non_null(strstr(last_why("mef.psk-refused"), "bsfs.sps"));
@@ -446,21 +446,21 @@ static void a_secret_is_not_taken_over(void **state)
 	strcpy(r.mef_conf.bsf[0].sp[0], "other.example.com");
 	assert_int_equal(rig_fetched_at(&r, MST_ROLE_MEF, PREFIXED, &got, &a), MST_PSK_UNKNOWN);
 	strcpy(r.mef_conf.bsf[0].sp[0], "sp.example.com");
-	got = given(7, USS(RIG_CSE));
+	got = given(MST_ROLE_MEF, 7, USS(RIG_CSE));
 	assert_int_equal(rig_fetched_at(&r, MST_ROLE_MEF, PREFIXED, &got, &a), 0);
 	/* a secret that is revoked is nobody's any more */
 	c.state = MST_CRED_REVOKED;
 	put_cred(MST_ROLE_SECRETS, &c, false);
 	r.mef_conf.bsf[0].n_sp = 0;
-	got = given(8, USS(RIG_CSE));
+	got = given(MST_ROLE_MEF, 8, USS(RIG_CSE));
 	assert_int_equal(rig_fetched_at(&r, MST_ROLE_MEF, BTID_2, &got, &a), 0);
 	/* and of two BSFs the second does not take what came by the first, which ends by itself */
 	strcpy(r.mef_conf.bsf[0].fqdn, "bsf.elsewhere.example");
-	got = given(9, USS(RIG_CSE));
+	got = given(MST_ROLE_MEF, 9, USS(RIG_CSE));
 	assert_int_equal(rig_fetched_at(&r, MST_ROLE_MEF, "x" BTID, &got, &a), MST_PSK_UNKNOWN);
 	assert_non_null(strstr(last_why("mef.psk-refused"), "somebody else vouched"));
 	r.now = RIG_NOW + RIG_DAY;
-	got = given(9, USS(RIG_CSE));
+	got = given(MST_ROLE_MEF, 9, USS(RIG_CSE));
 	got.lifetime += RIG_DAY;
 	assert_int_equal(rig_fetched_at(&r, MST_ROLE_MEF, "x" BTID, &got, &a), 0);
 }
@@ -492,7 +492,7 @@ static void bounded(void **state)
 
 static void in_place_of_a_secret(void **state)
 {
-	struct mst_fetch_result got = given(7, USS(RIG_CSE));
+	struct mst_fetch_result got = given(MST_ROLE_MEF, 7, USS(RIG_CSE));
 	struct mst_role_env env = rig_env(&r, MST_ROLE_MEF);
 	struct mst_psk_answer a;
 
@@ -511,7 +511,7 @@ static void in_place_of_a_secret(void **state)
 	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/fetchCredentials/" BTID "/21", "maf.example.com", 0, 0, NULL), MST_RSC_NOT_FOUND);
 	assert_false(r.has_handed);
 	/* an enrolee that is no node here is nobody, and each failure is told */
-	got = given(7, USS("//sp.example.com/CSE0404"));
+	got = given(MST_ROLE_MEF, 7, USS("//sp.example.com/CSE0404"));
 	assert_int_equal(rig_fetched_at(&r, MST_ROLE_MEF, BTID_2, &got, &a), MST_PSK_UNKNOWN);
 	assert_non_null(strstr(last_why("mef.psk-refused"), "muster node add"));
 	rig_peer_psk(&r, BTID);
@@ -523,7 +523,7 @@ static void in_place_of_a_secret(void **state)
 	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", RIG_NODE, MST_TY_MEF_CLIENT_REG, 0xa2, MEF_REG), MST_RSC_NO_PRIVILEGE);
 	/* a reload may take the BSF away while it is asked */
 	r.mef_conf.n_bsf = 0;
-	got = given(7, USS(RIG_CSE));
+	got = given(MST_ROLE_MEF, 7, USS(RIG_CSE));
 	assert_int_equal(rig_fetched_at(&r, MST_ROLE_MEF, BTID_2, &got, &a), MST_PSK_UNKNOWN);
 }
 

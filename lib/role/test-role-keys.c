@@ -74,7 +74,10 @@ static int request(enum mst_role role, enum mst_op op, const char *to, const cha
 		.media = mst_view_str(content ? "application/json" : "") };
 	x->has_export = op == MST_OP_CREATE;
 	memset(x->export_id, 0xe1, sizeof(x->export_id));
-	assert_int_equal(mst_channel_seal(&channel[x->channel], r.crypto, &ke, &x->export_key), 0);
+	if (role == MST_ROLE_MEF)
+		assert_int_equal(mst_channel_seal(&channel[x->channel], r.crypto, MST_PURPOSE_KE, &ke, &x->export_key), 0);
+	if (role == MST_ROLE_MAF || r.mef_conf.quirks.km == MST_KM_REGISTERED)
+		assert_int_equal(mst_channel_seal(&channel[x->channel], r.crypto, MST_PURPOSE_KEYREG, &ke, &x->export_reg), 0);
 	return rig_handle(&r, role);
 }
 
@@ -125,7 +128,7 @@ static void km_at_both_ends(void **state)
 	assert_int_equal(hand_over(&r.a.release, CH_MEF, &k), 0);
 	same_key(&k, &km);
 
-	assert_int_equal(mst_channel_seal(&channel[CH_CONNECTOR], r.crypto, &k, &got.key), 0);
+	assert_int_equal(mst_channel_seal(&channel[CH_CONNECTOR], r.crypto, MST_PURPOSE_KM, &k, &got.key), 0);
 	MST_STR_SET(got.enrolee_id, RIG_CSE);
 	got.lifetime = RIG_NOW + RIG_DAY;
 	assert_int_equal(rig_fetched(&r, keid, &got, &a), 0);
@@ -209,7 +212,7 @@ static void tampering(void **state)
 	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
 	r.x.channel = CH_MAF;           /* says another process sealed it */
 	memset(r.x.export_id, 0xe2, sizeof(r.x.export_id));
-	assert_int_equal(mst_channel_seal(&channel[CH_MEF], r.crypto, &ke, &r.x.export_key), 0);
+	assert_int_equal(mst_channel_seal(&channel[CH_MEF], r.crypto, MST_PURPOSE_KE, &ke, &r.x.export_key), 0);
 	r.x.has_export = true;
 	r.x.request = (struct mst_request){ .op = MST_OP_CREATE, .to = mst_view_str("/MEFBase"), .from = mst_view_str("/CSE0001"),
 		.rqi = mst_view_str("r"), .rvi = mst_view_str("3"), .ty = MST_TY_MEF_CLIENT_REG,

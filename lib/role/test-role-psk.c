@@ -20,7 +20,7 @@ static void put_secret(enum mst_cred_state state, mst_time expires)
 {
 	struct mst_credential c = { .key_id = KPM_ID, .purpose = MST_PURPOSE_KPM, .state = state, .expires = expires,
 				    .client_id = RIG_CSE, .node = r.node };
-	struct mst_wrapped sealed = rig_seal(0x42);
+	struct mst_wrapped sealed = rig_seal(0x42, MST_PURPOSE_KPM);
 	struct mst_credential had;
 	bool there = mst_store_cred_get(r.store, MST_ROLE_SECRETS, KPM_ID, &had) == 0;
 
@@ -183,7 +183,7 @@ static int register_value(enum mst_role role, uint8_t fill)
 	r.x.role = role;
 	r.x.channel = RIG_CHANNEL;
 	r.x.has_key_value = true;
-	r.x.key_value = rig_seal(fill);
+	r.x.key_value = rig_seal(fill, MST_PURPOSE_KEYREG);
 	r.x.request = (struct mst_request){ .op = MST_OP_CREATE, .to = mst_view_str("/MEFBase"), .from = mst_view_str("/CSE0001"),
 		.rqi = mst_view_str("r"), .rvi = mst_view_str("3"), .ty = MST_TY_SYMM_KEY_REG, .content = mst_view_str(VALUE),
 		.media = mst_view_str("application/json") };

@@ -65,7 +65,7 @@ static struct mst_fetch_result given(uint8_t fill)
 {
 	struct mst_fetch_result got = { .end = MST_FETCH_OK, .rsc = 2000, .channel = RIG_CHANNEL, .lifetime = RIG_NOW + 100 * RIG_DAY };
 
-	got.key = rig_seal(fill);
+	got.key = rig_seal(fill, MST_PURPOSE_KM);
 	snprintf(got.enrolee_id, sizeof(got.enrolee_id), "%s", RIG_CSE);
 	return got;
 }
@@ -390,7 +390,7 @@ static void forged_seal(void **state)
 			.media = mst_view_str("application/json"), .content = mst_view_str(MEF_REG) };
 		x->has_export = true;
 		memset(x->export_id, 0x71, sizeof(x->export_id));
-		x->export_key = rig_seal(0x71);
+		x->export_key = rig_seal(0x71, MST_PURPOSE_KE);
 		if (!how)
 			x->export_key.b[37] ^= 1;
 		assert_int_equal(rig_handle(&r, MST_ROLE_MEF), 5000);
@@ -588,7 +588,7 @@ static void mef_keys(void **state)
 
 	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
 	r.x.has_key_value = true;
-	r.x.key_value = rig_seal(0x77);
+	r.x.key_value = rig_seal(0x77, MST_PURPOSE_KEYREG);
 	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", "/CSE0001", MST_TY_SYMM_KEY_REG, 0xab, KEY_REG), 2001);
 	rig_member(&r, "relativeKeyID", rel, sizeof(rel));
 	assert_string_not_equal(rel, "ABABABABABABABABABABABABABABABAB");

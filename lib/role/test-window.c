@@ -54,7 +54,7 @@ static void join(uint8_t fill)
 	char keid[MST_ID_MAX], kmid[MST_ID_MAX], ri[64], path[160];
 	struct mst_psk_answer a;
 
-	got.key = rig_seal(fill);
+	got.key = rig_seal(fill, MST_PURPOSE_KM);
 	snprintf(got.enrolee_id, sizeof(got.enrolee_id), "%s", RIG_CSE);
 	rig_id(fill, "mef.example.com", keid);
 	assert_int_equal(fetch(fill), 2000);

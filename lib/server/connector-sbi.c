@@ -223,7 +223,7 @@ static enum mst_fetch_end malformed(struct mst_fetch_result *r, const struct mst
 
 static enum mst_fetch_end seal(struct connector *c, struct job *j, struct mst_key *k)
 {
-	int r = mst_channel_seal(&c->u.channel, c->u.crypto, k, &j->r.key);
+	int r = mst_channel_seal(&c->u.channel, c->u.crypto, mst_fetch_purpose(&j->f), k, &j->r.key);
 
 	mst_key_wipe(k);
 	if (r)

@@ -109,7 +109,7 @@ static enum mst_fetch_end take_key(struct connector *c, const struct job *j, str
 		 credential.n < MST_KEY_LEN || !mst_key_set(&key, credential))
 		snprintf(r->detail, sizeof(r->detail), "no key of at least %d octets in the answer",
 			 MST_KEY_LEN);
-	else if (mst_channel_seal(&c->u.channel, c->u.crypto, &key, &r->key))
+	else if (mst_channel_seal(&c->u.channel, c->u.crypto, mst_fetch_purpose(&j->f), &key, &r->key))
 		end = MST_FETCH_BUSY;
 	else
 		end = MST_FETCH_OK;

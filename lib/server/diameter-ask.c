@@ -180,7 +180,7 @@ static enum mst_fetch_end take(struct diameter *d, const struct question *q, con
 		r->lifetime = mst_dm_time(m->expiry);
 		good = append(&k, m->me_key) && (!r->has_int || append(&k, m->uicc_key)) && mst_view_to_str(m->impi, r->impi, sizeof(r->impi));
 	}
-	rc = good ? mst_channel_seal(&d->u.channel, d->u.crypto, &k, &r->key) : MST_FAULT_BUG;
+	rc = good ? mst_channel_seal(&d->u.channel, d->u.crypto, mst_fetch_purpose(&q->f), &k, &r->key) : MST_FAULT_BUG;
 	mst_key_wipe(&k);
 	return rc ? MST_FETCH_BUSY : MST_FETCH_OK;
 }

@@ -27,7 +27,9 @@ struct mst_exchange {
 	struct mst_view http_query;       /* admin */
 	bool has_export;                  /* on Create: exporter output of this session under the role's label */
 	uint8_t export_id[16];
-	struct mst_wrapped export_key;    /* sealed by `channel` */
+	/* Sealed by `channel`: as Ke, and as a key that is registered. A MEF's is the one, a MAF's the other; both with the MEF's quirk that
+	 * Ke itself is registered (quirks.km). */
+	struct mst_wrapped export_key, export_reg;
 	/* An explicit key in the content of a key registration (spec 4.4.1): the listener cuts the member out of
 	 * the content and passes the key sealed. The engine refuses content that still carries one. */
 	bool has_key_value;
@@ -94,6 +96,16 @@ struct mst_fetch {
 	bool in_card_aware;               /* ZN: Ks_int_NAF is of use here */
 	int64_t mark;                     /* ZH: the role's own, and given back with what came; it goes nowhere */
 };
+
+/* What the key is that it brings, for who seals it and for who keeps it. A BSF's is for the role that asks, whose certificate is shown there. */
+static inline enum mst_key_purpose mst_naf_purpose(enum mst_role role)
+{
+	return role == MST_ROLE_MAF ? MST_PURPOSE_KM : MST_PURPOSE_KPM;
+}
+static inline enum mst_key_purpose mst_fetch_purpose(const struct mst_fetch *f)
+{
+	return f->kind == MST_FETCH_ZH ? MST_PURPOSE_AV : f->kind == MST_FETCH_ZN ? mst_naf_purpose(f->role) : MST_PURPOSE_KM;
+}
 
 /* The audit log is sealed once the decision is committed (engine-seal.c): NOW, or ANEW: the operator stands for it, whatever was sealed before. */
 enum mst_seal_wanted { MST_SEAL_NOT, MST_SEAL_NOW, MST_SEAL_ANEW };

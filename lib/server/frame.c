@@ -217,6 +217,7 @@ void mst_put_exchange(struct mst_writer *w, const struct mst_exchange *x)
 	mst_put_u8(w, x->has_export);
 	mst_put(w, (struct mst_view){ x->export_id, sizeof(x->export_id) });
 	put_wrapped(w, &x->export_key);
+	put_wrapped(w, &x->export_reg);
 	mst_put_u8(w, x->has_key_value);
 	put_wrapped(w, &x->key_value);
 	mst_put_text16(w, x->attempt);
@@ -256,6 +257,7 @@ bool mst_get_exchange(struct mst_view v, struct mst_exchange *ret_x)
 	ret_x->has_export = get_bool(&r);
 	get_fixed(&r, ret_x->export_id, sizeof(ret_x->export_id));
 	get_wrapped(&r, &ret_x->export_key);
+	get_wrapped(&r, &ret_x->export_reg);
 	ret_x->has_key_value = get_bool(&r);
 	get_wrapped(&r, &ret_x->key_value);
 	get_attempt(&r, ret_x->attempt);
@@ -263,7 +265,7 @@ bool mst_get_exchange(struct mst_view v, struct mst_exchange *ret_x)
 	ret_x->user_agent = mst_read_block16(&r);
 	get_wrapped(&r, &ret_x->said);
 	return mst_read_end(&r) && ty <= INT32_MAX && ret_x->role != MST_ROLE_NONE &&
-	       ret_x->has_export == (ret_x->export_key.n > 0) &&
+	       ret_x->has_export == (ret_x->export_key.n > 0 || ret_x->export_reg.n > 0) &&
 	       ret_x->has_key_value == (ret_x->key_value.n > 0);
 }
 

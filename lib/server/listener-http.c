@@ -151,16 +151,29 @@ static const char *label_of(const struct listener *l, const struct mst_role_ops 
 	                                                                                                  role->export_label;
 }
 
+/* Ke, a key that is registered (TS-0003 10.3.5), or both where Ke itself is registered. */
+static int seal_export(struct listener *l, enum mst_role role, const struct mst_key *k, struct mst_exchange *x)
+{
+	bool mef = role == MST_ROLE_MEF;
+	int r = 0;
+
+	if (mef)
+		r = mst_channel_seal(&l->u.channel, l->u.crypto, MST_PURPOSE_KE, k, &x->export_key);
+	if (!r && (!mef || l->u.conf->mef.quirks.km == MST_KM_REGISTERED))
+		r = mst_channel_seal(&l->u.channel, l->u.crypto, MST_PURPOSE_KEYREG, k, &x->export_reg);
+	return r;
+}
+
 /* Enrolment Key Generation (TS-0003 10.3.4): id and key of this session, the key sealed at once. */
-static int take_export(struct listener *l, struct line n, const char *label, struct mst_exchange *x)
+static int take_export(struct listener *l, const struct slot *s, struct mst_exchange *x)
 {
 	uint8_t out[MST_EXPORT_LEN];
 	struct mst_key k = { 0 };
-	int r = line_export(n, label, out, sizeof(out));
+	int r = line_export(s->line, label_of(l, s->role), out, sizeof(out));
 
 	if (!r) {
 		mst_export_split(out, x->export_id, &k);
-		r = mst_channel_seal(&l->u.channel, l->u.crypto, &k, &x->export_key);
+		r = seal_export(l, s->role->role, &k, x);
 		x->has_export = r == 0;
 	}
 	mst_key_wipe(&k);
@@ -217,7 +230,7 @@ static int cut_key(struct listener *l, struct mst_exchange *x, struct mst_writer
 			r = MST_RSC_BAD_REQUEST;
 		else if (!mst_key_set(&k, reg.key_value))
 			r = MST_RSC_BAD_REQUEST;
-		else if (mst_channel_seal(&l->u.channel, l->u.crypto, &k, &x->key_value))
+		else if (mst_channel_seal(&l->u.channel, l->u.crypto, MST_PURPOSE_KEYREG, &k, &x->key_value))
 			r = MST_RSC_INTERNAL;
 	}
 	if (place != NO_KEY && !r) {
@@ -283,7 +296,7 @@ static int cut_secret(struct listener *l, const struct mst_http_msg *m, struct m
 		text = mst_view_sub(text, 1, text.n - 2);       /* as a JSON string */
 	if (mst_secret_read(text, &k, d)) {
 		status = 400;
-	} else if (mst_channel_seal(&l->u.channel, l->u.crypto, &k, &x->key_value)) {
+	} else if (mst_channel_seal(&l->u.channel, l->u.crypto, MST_PURPOSE_KPM, &k, &x->key_value)) {
 		mst_diag_set(d, 0, "content", "the secret cannot be sealed", NULL);
 		status = 500;
 	}
@@ -414,7 +427,7 @@ static int primitive_request(struct listener *l, struct slot *s, const struct ms
 		return r;
 	}
 	if (s->role->export_label && x->request.op == MST_OP_CREATE && x->peer.how != MST_AUTH_LOCAL &&
-	    take_export(l, s->line, label_of(l, s->role), x)) {
+	    take_export(l, s, x)) {
 		mst_diag_set(d, 0, "", "the session's key cannot be exported", NULL);
 		return MST_RSC_INTERNAL;
 	}

@@ -44,7 +44,7 @@ static int put_secret(struct listener *l, struct mst_view text, struct mst_write
 	}
 	aka_sim_pack(&s, &w);
 	k.n = w.n;
-	r = w.ok ? mst_channel_seal(&l->u.channel, l->u.crypto, &k, &sealed) : MST_FAULT_BUG;
+	r = w.ok ? mst_channel_seal(&l->u.channel, l->u.crypto, MST_PURPOSE_SIM, &k, &sealed) : MST_FAULT_BUG;
 	if (!r) {
 		mst_put_str(out, "{\"sealed\":\"");
 		mst_put_base64(out, (struct mst_view){ sealed.b, sealed.n });

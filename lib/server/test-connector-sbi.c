@@ -308,14 +308,14 @@ static void fetch(const struct mst_fetch *f)
 }
 
 /* Sealed for the keeper, as it opens it. */
-static void key_is(const char *hex)
+static void key_is(enum mst_key_purpose p, const char *hex)
 {
 	uint8_t want[64];
 	struct mst_key k;
 	size_t n;
 
 	assert_true(mst_hex_decode(mst_view_str(hex), want, sizeof(want), &n));
-	assert_int_equal(channel_open(&channel, CHANNEL_TO_KEEPER, 0, mst_crypto_openssl(), (struct mst_view){ t.r.key.b, t.r.key.n }, &k), 0);
+	assert_int_equal(channel_open(&channel, CHANNEL_TO_KEEPER, (unsigned)p, mst_crypto_openssl(), (struct mst_view){ t.r.key.b, t.r.key.n }, &k), 0);
 	assert_int_equal(k.n, n);
 	assert_memory_equal(k.b, want, n);
 	mst_key_wipe(&k);
@@ -342,7 +342,7 @@ static void both_at_once(void)
 		until(&t.results, ++results);
 		assert_int_equal(t.r.end, MST_FETCH_OK);
 		assert_string_equal(t.text, GUSS);
-		key_is(XRES CK IK);
+		key_is(MST_PURPOSE_AV, XRES CK IK);
 	}
 	/* no vector: its words, and not those of the settings that failed before it */
 	t.hold = true;
@@ -376,7 +376,7 @@ static void vector_and_settings(void **state)
 	assert_string_equal(t.agent, "GBA_BSF-bsf.example.com");
 	assert_string_equal(t.attempt, "attempt=00112233445566778899aabbccddeeff");
 	assert_true(t.r.xres_n == 8 && !memcmp(t.r.rnd, rnd, 2) && !memcmp(t.r.autn, autn, 2) && t.r.channel == channel.id);
-	key_is(XRES CK IK);
+	key_is(MST_PURPOSE_AV, XRES CK IK);
 	/* in our own spelling */
 	assert_string_equal(t.text, GUSS);
 	/* the second, on the same session: after AUTS */
@@ -404,14 +404,14 @@ static void naf_key(void **state)
 	assert_string_equal(t.target[0], "/root/nbsp-gba/v1/bootstrapping-info-retrieval");
 	assert_string_equal(t.asked[0], "{\"btId\":\"b@bsf.example.com\",\"nafId\":{\"nafFqdn\":\"maf.example.com\",\"uaSecProtId\":\"0100000007\"}}");
 	assert_string_equal(t.agent, "AF-bsf.example.com");
-	key_is(NAF);                            /* the other was not asked for */
+	key_is(MST_PURPOSE_KM, NAF);                            /* the other was not asked for */
 	assert_true(!t.r.has_int && t.r.lifetime == 1893456000);
 	assert_string_equal(t.r.impi, IMPI);
 	assert_string_equal(t.text, "{\"ussList\":[" USS "]}");
 	f.in_card_aware = true;
 	fetch(&f);
 	assert_true(t.r.has_int);
-	key_is(NAF INT);
+	key_is(MST_PURPOSE_KM, NAF INT);
 	assert_non_null(strstr(t.asked[0], "\"gbaUAware\":true"));
 	t.body[0] = "{\"meKeyMaterial\":\"" NAF "\"}";
 	fetch(&f);

@@ -34,7 +34,7 @@ static void frames(void **state)
 static struct mst_exchange sample(void)
 {
 	struct mst_exchange x = { .role = MST_ROLE_MEF, .channel = 3, .session = 77, .has_export = true,
-		.export_key = { { 1, 2, 3 }, 3 }, .attempt = "0123456789abcdef0123456789ABCDEF" };
+		.export_key = { { 1, 2, 3 }, 3 }, .export_reg = { { 4, 5 }, 2 }, .attempt = "0123456789abcdef0123456789ABCDEF" };
 
 	x.peer.how = MST_AUTH_CERT;
 	x.peer.cert.n_san = 2;
@@ -73,7 +73,7 @@ static void exchange(void **state)
 	assert_true(mst_view_eq(x.request.to, y.request.to));
 	assert_true(mst_view_eq(x.request.content, y.request.content));
 	assert_int_equal(y.request.ty, 65001);
-	assert_true(y.session == 77 && y.channel == 3 && y.has_export && y.export_key.n == 3);
+	assert_true(y.session == 77 && y.channel == 3 && y.has_export && y.export_key.n == 3 && y.export_reg.n == 2 && y.export_reg.b[1] == 5);
 	assert_string_equal(y.attempt, x.attempt);
 	assert_true(y.peer.suite == 0xc037 && mst_view_eq(x.authorization, y.authorization) && mst_view_eq(x.user_agent, y.user_agent));
 }
@@ -116,6 +116,10 @@ static void exchange_rules(void **state)
 	x = sample();
 	x.export_key.n = MST_WRAPPED_MAX;
 	assert_true(goes_through(&x));
+	x.export_key.n = 0;                     /* a MAF's */
+	assert_true(goes_through(&x));
+	x.export_reg.n = 0;
+	assert_false(goes_through(&x));
 }
 
 static void answer(void **state)

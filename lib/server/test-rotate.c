@@ -292,7 +292,7 @@ static void add_challenge(const char *bsf, uint8_t nth, char ret_nonce[GBA_NONCE
 	assert_true(w.ok && nonce.ok);
 	memcpy(run.run.rnd, raw, GBA_RAND);
 	run.run.until = MST_NEVER;
-	assert_int_equal(mst_channel_seal(&ch, c, &vector, &sealed), 0);
+	assert_int_equal(mst_channel_seal(&ch, c, MST_PURPOSE_AV, &vector, &sealed), 0);
 	assert_int_equal(e.keeper->ops->wrap(e.keeper, ch.id, (struct mst_view){ sealed.b, sealed.n }, MST_PURPOSE_AV, btid, &run.av), 0);
 	assert_int_equal(mst_store_gba_run_insert(e.store, &run), 0);
 	memcpy(ret_nonce, run.run.nonce, GBA_NONCE_TEXT);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "proto/aka/sim.h"
 #include "server/listener-internal.h"
 
 #define ID "id@mef.example.com"
@@ -55,7 +56,7 @@ static struct mst_wrapped row(enum mst_key_purpose p)
 	struct mst_wrapped s, w;
 
 	memset(key.b, 0x41, sizeof(key.b));
-	assert_int_equal(mst_channel_seal(&l.u.channel, c, &key, &s), 0);
+	assert_int_equal(mst_channel_seal(&l.u.channel, c, p, &key, &s), 0);
 	assert_int_equal(k->ops->wrap(k, 4, (struct mst_view){ s.b, s.n }, p, ID, &w), 0);
 	return w;
 }
@@ -124,10 +125,48 @@ static void an_answers_key_is_nowhere_else(void **state)
 	}
 }
 
+/* What the listener made of a SIM's text that somebody gave in. */
+static struct mst_wrapped of_a_sim(void)
+{
+	static const char before[] = "{\"sealed\":\"";
+	char given[200], made[600];
+	struct mst_writer g = mst_writer_of(given, sizeof(given)), m = mst_writer_of(made, sizeof(made));
+	struct mst_wrapped s = { .n = 0 };
+	struct aka_sim sim = { .keys.algorithm = AKA_MILENAGE };
+	uint8_t key[16] = { 1 }, opc[16] = { 2 };
+	struct mst_view v;
+	size_t n;
+
+	assert_int_equal(aka_keys_set(&sim.keys, AKA_MILENAGE, (struct mst_view){ key, 16 }, (struct mst_view){ opc, 16 }), 0);
+	mst_put_str(&g, "{\"secret\":\"");
+	aka_sim_write(&sim, &g);
+	mst_put_str(&g, "\"}");
+	assert_int_equal(listener_seal_sims(&l, mst_written(&g), &m, NULL), 0);
+	mst_put_nul(&m);
+	v = mst_view_str(strstr(made, before) + sizeof(before) - 1);
+	assert_true(mst_base64_decode(mst_view_sub(v, 0, mst_view_find(v, '"')), s.b, sizeof(s.b), &n));
+	s.n = (uint16_t)n;
+	return s;
+}
+
+/* K and OPc of a SIM that is just given in are wrapped as a SIM's, of which only vectors leave, or not at all. */
+static void a_sims_keys_are_nothing_else(void **state)
+{
+	const struct mst_wrapped box = of_a_sim();
+	struct mst_wrapped w;
+
+	(void)state;
+	for (int p = MST_PURPOSE_NONE + 1; p < MST_PURPOSE__COUNT; p++) {
+		int r = k->ops->wrap(k, 4, (struct mst_view){ box.b, box.n }, (enum mst_key_purpose)p, ID, &w);
+
+		assert_int_equal(r, p == MST_PURPOSE_SIM ? 0 : p == MST_PURPOSE_KS ? MST_KEEPER_DENIED : MST_KEEPER_FORGED);
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-	const struct CMUnitTest tests[] = { T(a_handshakes_key_is_in_no_answer), T(an_answers_key_is_nowhere_else) };
+	const struct CMUnitTest tests[] = { T(a_handshakes_key_is_in_no_answer), T(an_answers_key_is_nowhere_else), T(a_sims_keys_are_nothing_else) };
 
 	return cmocka_run_group_tests_name("taken-over", tests, NULL, NULL);
 }

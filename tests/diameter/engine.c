@@ -33,6 +33,7 @@ static struct {
 	pid_t pid;
 	uint64_t next;
 	uint64_t open;
+	enum mst_key_purpose as[64];      /* of what a fetch brings, by its number */
 	enum mst_key_use use[64];         /* of what is put into the answer to an exchange, by its number */
 	uint8_t b[MST_FRAME_MAX];
 	char line[MST_FRAME_MAX];
@@ -150,7 +151,7 @@ static void on_engine(void *owner, struct mst_link *l, const struct mst_frame *f
 		put_hex(r.autn, sizeof(r.autn));
 		printf(" %d %lld %s ", r.has_int, (long long)r.lifetime, r.impi[0] ? r.impi : "-");
 		if (r.key.n)
-			must(channel_open(&t.channel, CHANNEL_TO_KEEPER, 0, mst_crypto_openssl(), (struct mst_view){ r.key.b, r.key.n }, &k), "the key is not sealed for the keeper");
+			must(channel_open(&t.channel, CHANNEL_TO_KEEPER, (unsigned)t.as[f->id % MST_COUNT(t.as)], mst_crypto_openssl(), (struct mst_view){ r.key.b, r.key.n }, &k), "the key is not sealed for the keeper");
 		put_hex(k.b, k.n);
 		printf(" %.*s %s\n", r.text.n ? (int)r.text.n : 1, r.text.n ? (const char *)r.text.p : "-", r.detail);
 	}
@@ -209,7 +210,8 @@ static void fetch(bool zh, char *s)
 		f.in_card_aware = word[4][0] == '1';
 	}
 	mst_put_fetch(&w, &f);
-	must(mst_link_send(t.engine, MST_FRAME_FETCH, ++t.next, mst_written(&w)), "fetch");
+	t.as[++t.next % MST_COUNT(t.as)] = mst_fetch_purpose(&f);
+	must(mst_link_send(t.engine, MST_FRAME_FETCH, t.next, mst_written(&w)), "fetch");
 }
 
 static void reload(void)

@@ -36,7 +36,7 @@ static int fetch(void)
 
 static int fetched(void)
 {
-	struct mst_fetch_result got = { .end = MST_FETCH_OK, .channel = RIG_CHANNEL, .key = rig_seal(0x33), .lifetime = RIG_NOW + 90 * RIG_DAY };
+	struct mst_fetch_result got = { .end = MST_FETCH_OK, .channel = RIG_CHANNEL, .key = rig_seal(0x33, MST_PURPOSE_KM), .lifetime = RIG_NOW + 90 * RIG_DAY };
 	struct mst_psk_answer a;
 
 	snprintf(got.enrolee_id, sizeof(got.enrolee_id), "%s", RIG_CSE);

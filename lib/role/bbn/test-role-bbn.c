@@ -292,7 +292,7 @@ static void by_secret(void **state)
 {
 	struct mst_credential c = { .key_id = "sensor-7@bbn.example.com", .purpose = MST_PURPOSE_KPM, .state = MST_CRED_ACTIVE,
 				    .expires = MST_NEVER, .client_id = RIG_CSE };
-	struct mst_wrapped sealed = rig_seal(0x42);
+	struct mst_wrapped sealed = rig_seal(0x42, c.purpose);
 	struct mst_psk_answer a;
 	char text[640];
 

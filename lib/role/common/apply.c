@@ -60,7 +60,7 @@ static int wrap(struct mst_role_env *env, const struct mst_exchange *x, const st
 	case MST_WRAP_NONE:
 		return 0;
 	case MST_WRAP_EXPORT:
-		return k->ops->wrap(k, x->channel, wrapped_view(&x->export_key), p, key_id, ret);
+		return k->ops->wrap(k, x->channel, wrapped_view(p == MST_PURPOSE_KE ? &x->export_key : &x->export_reg), p, key_id, ret);
 	case MST_WRAP_KEY_VALUE:
 		return k->ops->wrap(k, x->channel, wrapped_view(&x->key_value), p, key_id, ret);
 	case MST_WRAP_AGAIN:

@@ -3,11 +3,6 @@
 
 #include <string.h>
 
-static enum mst_key_purpose purpose_of(enum mst_role role)
-{
-	return role == MST_ROLE_MAF ? MST_PURPOSE_KM : MST_PURPOSE_KPM;
-}
-
 static int refusal(struct mst_role_env *env, enum mst_role role, const struct mst_psk_ask *q, const struct mst_who *owner,
 		   const char *why)
 {
@@ -35,7 +30,7 @@ static int stand(struct mst_role_env *env, enum mst_role role, const struct mst_
 	r = *ret_known ? mst_role_client(env, cred.client_id, cred.node, ret_owner) : 0;
 	if (r)
 		return r;
-	mst_naf_decide_lookup(n, *ret_known ? &cred : NULL, ret_owner, purpose_of(role), env->conf, env->now, ret);
+	mst_naf_decide_lookup(n, *ret_known ? &cred : NULL, ret_owner, mst_naf_purpose(role), env->conf, env->now, ret);
 	*ret_left = mst_role_left(*ret_known ? &cred : NULL, ret_owner);
 	return 0;
 }
@@ -232,7 +227,7 @@ int mst_naf_fetched(struct mst_role_env *env, enum mst_role role, const struct m
 		if (r)
 			return r;
 	}
-	if (!mst_naf_decide_fetched(n, got, uid, &owner, purpose_of(role), env->now, &cred, why)) {
+	if (!mst_naf_decide_fetched(n, got, uid, &owner, mst_naf_purpose(role), env->now, &cred, why)) {
 		r = refusal(env, role, q, &owner, why);
 		/* it could not be asked: that says nothing about the key (lesson 6) */
 		return r == MST_PSK_UNKNOWN && (got->end == MST_FETCH_UNREACHABLE || got->end == MST_FETCH_BUSY ||
