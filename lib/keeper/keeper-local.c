@@ -19,16 +19,14 @@ int keeper_refuse(struct local *l, enum mst_keeper_outcome why)
 	return (int)why;
 }
 
-/* What may leave or be made into what: keeper.h has the table in words. */
+/* What may leave or be made into what, which is what somebody of ours asks for: keeper.h has the table in words. */
 #define HOW(h) (1u << (h))
-#define DERIVED (HOW(MST_DERIVE_KM) | HOW(MST_DERIVE_KPSA) | HOW(MST_DERIVE_USAGE))
 static const struct { unsigned release, derive, into; bool trigger, create; } permits[] = {
 	[MST_PURPOSE_NONE] = { 0, 0, 0, false, false },
 	[MST_PURPOSE_KPM] = { HOW(MST_DERIVE_NONE), 0, 0, true, true },
-	[MST_PURPOSE_KE] = { DERIVED, DERIVED | HOW(MST_DERIVE_NONE),
-			     1u << MST_PURPOSE_KEYREG | 1u << MST_PURPOSE_KM, false, true },
-	[MST_PURPOSE_KEYREG] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KEYREG, false, true },
-	[MST_PURPOSE_KM] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KM, true, true },
+	[MST_PURPOSE_KE] = { HOW(MST_DERIVE_KM) | HOW(MST_DERIVE_USAGE), 0, 0, false, false },
+	[MST_PURPOSE_KEYREG] = { HOW(MST_DERIVE_NONE), 0, 0, false, false },
+	[MST_PURPOSE_KM] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KM, true, false },
 	[MST_PURPOSE_SIM] = { 0, 0, 0, false, false },
 	[MST_PURPOSE_AV] = { 0, 0, 0, false, false },
 	[MST_PURPOSE_KS] = { 0, 0, 0, false, false },
@@ -37,7 +35,7 @@ static const struct { unsigned release, derive, into; bool trigger, create; } pe
 /* Which way a purpose's keys go: duties that may give one in, and that may get one; and for what. */
 static const struct { unsigned in, out; enum mst_key_use use; } ways[] = {
 	[MST_PURPOSE_NONE] = { 0, 0, MST_USE_NONE },
-	[MST_PURPOSE_KPM] = { MST_DUTY_MEF | MST_DUTY_ADMIN | MST_DUTY_CONNECTOR, MST_DUTY_MEF | MST_DUTY_BBN, MST_USE_HANDSHAKE },
+	[MST_PURPOSE_KPM] = { MST_DUTY_ADMIN | MST_DUTY_CONNECTOR, MST_DUTY_MEF | MST_DUTY_BBN, MST_USE_HANDSHAKE },
 	[MST_PURPOSE_KE] = { MST_DUTY_MEF, MST_DUTY_MEF, MST_USE_ANSWER },
 	[MST_PURPOSE_KEYREG] = { MST_DUTY_MEF | MST_DUTY_MAF, MST_DUTY_MEF | MST_DUTY_MAF, MST_USE_ANSWER },
 	[MST_PURPOSE_KM] = { MST_DUTY_CONNECTOR, MST_DUTY_MAF, MST_USE_HANDSHAKE },
@@ -207,7 +205,6 @@ static int derive_key(struct local *l, struct mst_key *k, enum mst_derive_how ho
 	switch (how) {
 	case MST_DERIVE_NONE: return 0;
 	case MST_DERIVE_KM: r = mst_derive_km(l->c, k, mst_view_str(target), &out); break;
-	case MST_DERIVE_KPSA: r = mst_derive_kpsa(l->c, k, mst_view_str(target), &out); break;
 	case MST_DERIVE_USAGE: r = mst_derive_usage(l->c, k, suid, mst_view_str(target), &out); break;
 	}
 	if (!r)

@@ -141,23 +141,24 @@ MST_MUST_CHECK int mst_ticket_digest(struct mst_crypto *c, uint32_t uid, mst_tim
 #define MST_PEOPLE_MAX 16
 struct mst_four_eyes { unsigned guards; int64_t expires /* seconds; 0: off */; uint32_t people[MST_PEOPLE_MAX]; size_t n_people /* 0: whoever may ask */; };
 
-enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIVE_USAGE };
+enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_USAGE };
 
 /*
  * What leaves and how (default deny; everything else is MST_KEEPER_DENIED):
  *
- *   purpose   release            derive, to purpose                         trigger
- *   KPM       as it is           -                                          yes
- *   KE        derived only       as it is or derived, to KEYREG or KM       no
- *   KEYREG    as it is           as it is, to KEYREG                        no
- *   KM        as it is           as it is, to KM                            yes
- *   SIM, AV   -                  -                                          no
- *   KS        -                  -                                          by the key of a NAF
+ *   purpose   release            derive, to purpose     create              trigger
+ *   KPM       as it is           -                      yes: nobody's       yes
+ *   KE        derived only       -                      -                   no
+ *   KEYREG    as it is           -                      -                   no
+ *   KM        as it is           as it is, to KM        -                   yes
+ *   SIM, AV   -                  -                      -                   no
+ *   KS        -                  -                      -                   by the key of a NAF
+ *
+ * These are the requests that somebody of ours makes, and no more: the test of the permits lists them by who makes them.
  *
  * Of a SIM only vectors leave, and what a genuine AUTS says. Of an AV: AUTN*, whether an answer was right and the proof that we
- * know what it should have been; it becomes Ks, when the answer was right. Of Ks: keys for NAFs. The keeper makes none of the
- * three from nothing (create).
- * Ke itself never leaves: an exporter key that is also a registered key is re-wrapped as KEYREG first.
+ * know what it should have been; it becomes Ks, when the answer was right. Of Ks: keys for NAFs.
+ * Ke itself never leaves. Where a session's key is also a registered key (quirks.km), its listener has sealed it as that, too.
  */
 enum mst_keeper_outcome { MST_KEEPER_FORGED = 1, MST_KEEPER_DENIED, MST_KEEPER_NO_CHANNEL, MST_KEEPER_SAME, MST_KEEPER_BUSY,
 			  MST_KEEPER_AWAY /* the device with the CA's key does not sign now; it may come back */,
@@ -196,7 +197,7 @@ struct mst_keeper_ops {
 	/* A key that channel `from` sealed as one of that purpose becomes a wrapped one. `key_id` is bound into the wrapping. */
 	int (*wrap)(struct mst_keeper *k, uint32_t from, struct mst_view sealed, enum mst_key_purpose p,
 	            const char *key_id, struct mst_wrapped *ret_w);
-	/* A fresh random key of 32 octets, wrapped. */
+	/* A fresh random key of 32 octets, wrapped: for a look-up that refuses to take as long as another (role/common/handshake.c). */
 	int (*create)(struct mst_keeper *k, enum mst_key_purpose p, const char *key_id,
 		      struct mst_wrapped *ret_w);
 	/* Wrapped key, or a key derived from it, sealed for channel `to`, for one use. */
@@ -208,7 +209,7 @@ struct mst_keeper_ops {
 	 * come in)? 0, or MST_KEEPER_SAME. Nothing else is compared. */
 	int (*differs)(struct mst_keeper *k, uint32_t from, struct mst_view sealed, const struct mst_wrapped *w,
 		       enum mst_key_purpose p, const char *key_id);
-	/* Derive and wrap again under another purpose and id; nothing leaves. */
+	/* Wrap again under another id, as the table above has it; nothing leaves. */
 	int (*derive)(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p,
 		      const char *key_id, enum mst_derive_how how, int suid, const char *target,
 		      enum mst_key_purpose new_p, const char *new_key_id, struct mst_wrapped *ret_w);
@@ -351,7 +352,7 @@ struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
  * goes only where its purpose is served (everything else is DENIED), so that an engine that has been taken over
  * cannot have keys sealed for a process that has nothing to do with them:
  *
- *   MEF listener   gives in KE, KEYREG, KPM   gets what is derived from KE, KEYREG, KPM
+ *   MEF listener   gives in KE, KEYREG        gets what is derived from KE, KEYREG, KPM
  *   BBN listener   gives in nothing           gets KPM
  *   local listener gives in KPM, SIM          gets nothing
  *   MAF listener   gives in KEYREG            gets KM, KEYREG

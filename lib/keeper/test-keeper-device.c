@@ -94,7 +94,7 @@ static int opened(const struct mst_wrapped *w)
 	const struct mst_authorisation a = { .what = MST_AUTH_RELEASE, .key_id = ID, .to = "urn:dev:ops:1" };
 	struct mst_wrapped s;
 
-	return k->ops->release(k, &a, w, MST_PURPOSE_KM, ID, MST_DERIVE_NONE, 0, "", ch.id, &s);
+	return k->ops->release(k, &a, w, MST_PURPOSE_KPM, ID, MST_DERIVE_NONE, 0, "", ch.id, &s);
 }
 
 static struct mst_keeper_generations generations(void)
@@ -113,14 +113,14 @@ static void rotations(void **state)
 
 	(void)state;
 	assert_int_equal(generations().kind, 0);
-	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, ID, &w), 0);
+	assert_int_equal(k->ops->create(k, MST_PURPOSE_KPM, ID, &w), 0);
 	for (uint32_t turn = 2; turn < 4; turn++) {
 		assert_int_equal(k->ops->rotate(k, &gen), 0);
 		assert_int_equal(generations().kind, outside() ? (int)device_kind() + 1 : 0);
 		assert_int_equal(opened(&w), 0);
 		again();                           /* the device is asked for both */
 		assert_int_equal(opened(&w), 0);
-		assert_int_equal(k->ops->rewrap(k, &w, MST_PURPOSE_KM, ID, &next), 0);
+		assert_int_equal(k->ops->rewrap(k, &w, MST_PURPOSE_KPM, ID, &next), 0);
 		assert_int_equal(k->ops->retire(k, turn - 1), 0);
 		assert_int_equal(opened(&w), MST_KEEPER_FORGED);
 		w = next;
@@ -175,7 +175,7 @@ static void without_the_device(void **state)
 	if (!outside())
 		return;
 	assert_int_equal(k->ops->rotate(k, &gen), 0);
-	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, ID, &w), 0);
+	assert_int_equal(k->ops->create(k, MST_PURPOSE_KPM, ID, &w), 0);
 	assert_int_equal(k->ops->retire(k, 1), 0);
 	shut();
 	assert_int_equal(mst_keeper_local_open(dir, c, &k, &d), MST_FAULT_CONFIG);

@@ -214,7 +214,7 @@ static int opened(const struct mst_wrapped *w, struct mst_key *ret)
 {
 	const struct mst_authorisation a = { .what = MST_AUTH_RELEASE, .key_id = ID, .to = "urn:dev:ops:1" };
 	struct mst_wrapped s;
-	int r = k->ops->release(k, &a, w, MST_PURPOSE_KM, ID, MST_DERIVE_NONE, 0, "", ch.id, &s);
+	int r = k->ops->release(k, &a, w, MST_PURPOSE_KPM, ID, MST_DERIVE_NONE, 0, "", ch.id, &s);
 
 	return r ? r : mst_channel_open(&ch, c, MST_USE_HANDSHAKE, &s, ret);
 }
@@ -229,7 +229,7 @@ static void still_opens(const struct row *row)
 
 static void make_row(struct row *row)
 {
-	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, ID, &row->w), 0);
+	assert_int_equal(k->ops->create(k, MST_PURPOSE_KPM, ID, &row->w), 0);
 	assert_int_equal(opened(&row->w, &row->key), 0);
 }
 
@@ -251,7 +251,7 @@ static void prepare(enum act act, struct row *row)
 	make_row(row);
 	if (act == RETIRE) {
 		assert_int_equal(do_rotate(), 0);
-		assert_int_equal(k->ops->rewrap(k, &row->w, MST_PURPOSE_KM, ID, &w), 0);
+		assert_int_equal(k->ops->rewrap(k, &row->w, MST_PURPOSE_KPM, ID, &w), 0);
 		row->w = w;
 	}
 	/* both generations are wanted: that of the row, and that of the CA's key */
@@ -309,7 +309,7 @@ static bool run(enum act act, enum mode mode, unsigned at, bool again)
 	}
 	/* the CA's key is the newest generation's at the latest now, so the one before may go when no row needs it */
 	if (g.before) {
-		r = k->ops->rewrap(k, &row.w, MST_PURPOSE_KM, ID, &w);
+		r = k->ops->rewrap(k, &row.w, MST_PURPOSE_KPM, ID, &w);
 		row.w = r == 0 ? w : row.w;
 		assert_true(r == 0 || r == MST_KEEPER_SAME);
 		assert_int_equal(do_retire(), 0);
@@ -364,7 +364,7 @@ static void a_rotation_that_has_begun_ends(void **state)
 			assert_int_equal(g.before, r ? 0 : 1);
 			if (!r) {
 				begun += fired;
-				assert_int_equal(k->ops->rewrap(k, &row.w, MST_PURPOSE_KM, ID, &w), 0);
+				assert_int_equal(k->ops->rewrap(k, &row.w, MST_PURPOSE_KPM, ID, &w), 0);
 				row.w = w;
 				if (fired && mode == FULL)
 					assert_int_equal(do_retire(), MST_FAULT_SPACE);
@@ -536,7 +536,7 @@ static int turn_over(struct row *row)
 	uint32_t gen;
 
 	assert_int_equal(k->ops->rotate(k, &gen), 0);
-	assert_int_equal(k->ops->rewrap(k, &row->w, MST_PURPOSE_KM, ID, &w), 0);
+	assert_int_equal(k->ops->rewrap(k, &row->w, MST_PURPOSE_KPM, ID, &w), 0);
 	row->w = w;
 	assert_int_equal(k->ops->generations(k, &g), 0);
 	return k->ops->retire(k, g.before);
@@ -648,7 +648,7 @@ static bool sweep_device(enum mode mode, unsigned at)
 	}
 	assert_int_equal(gen, 3);
 	plan.at = 0;                     /* the engine tries that again */
-	assert_int_equal(k->ops->rewrap(k, &row.w, MST_PURPOSE_KM, ID, &row.w), 0);
+	assert_int_equal(k->ops->rewrap(k, &row.w, MST_PURPOSE_KPM, ID, &row.w), 0);
 	plan.at = r ? 0 : at;
 	r = k->ops->retire(k, 2);
 	if (!r)

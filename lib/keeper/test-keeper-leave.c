@@ -234,7 +234,7 @@ static void nobody_makes_it_up(void **state)
 	q = say(&local, ANNA, NOW, NOW, ROTATE, &room);
 	assert_int_equal(k->ops->wrap(k, local.id, q.statement, MST_PURPOSE_KPM, "x", &key), MST_KEEPER_FORGED);
 	/* a ticket is nothing that is wrapped for another use, nor the other way round */
-	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, "four eyes", &key), 0);
+	assert_int_equal(k->ops->create(k, MST_PURPOSE_KPM, "four eyes", &key), 0);
 	own = t;
 	own.wrapped = key;
 	assert_int_equal(given(BERT, &own, ROTATE), MST_KEEPER_FORGED);

@@ -1,7 +1,6 @@
 /*
- * The permit table of keeper.h ("What leaves and how", enum mst_duty), whole: every operation with every purpose, kind of
- * authorisation, duty and derivation, at rest and while the key-encryption key rotates. What no row here allows is to be DENIED.
- * An operation, or a purpose, that has no row does not pass.
+ * Every operation of the keeper with every purpose, kind of authorisation, duty and derivation, at rest and while the key-encryption key
+ * rotates. What a caller of ours asks for is given, and everything else is to be DENIED. An operation that has no row does not pass.
  */
 #include "tests/support/ocsp-client.h"
 
@@ -23,30 +22,49 @@
 #define NAF "maf.sp.example"
 #define NODE "urn:dev:ops:1"
 
-#define HOW(h) (1u << MST_DERIVE_##h)
-#define P(p) (1u << MST_PURPOSE_##p)
 #define HOWS (MST_DERIVE_USAGE + 2)                 /* one more than there are, of each */
 #define PURPOSES (MST_PURPOSE__COUNT + 2)
 #define KINDS 33                                    /* authorisations: none at all, then 32 kinds, most of which there are not */
 #define TWISTS 3                                    /* as it should be, for another key, to nobody */
 #define CHANNELS 34                                 /* no duty; each of 32; all that there are */
 
-/* keeper.h's words, by purpose. */
-static const struct { unsigned gives, gets, release, derive, into; bool trigger, made; } words[] = {
-	[MST_PURPOSE_NONE] = { .gives = 0 },
-	[MST_PURPOSE_KPM] = { .gives = MST_DUTY_MEF | MST_DUTY_ADMIN | MST_DUTY_CONNECTOR, .gets = MST_DUTY_MEF | MST_DUTY_BBN,
-			      .release = HOW(NONE), .trigger = true, .made = true },
-	[MST_PURPOSE_KE] = { .gives = MST_DUTY_MEF, .gets = MST_DUTY_MEF, .release = HOW(KM) | HOW(KPSA) | HOW(USAGE),
-			     .derive = HOW(NONE) | HOW(KM) | HOW(KPSA) | HOW(USAGE), .into = P(KEYREG) | P(KM), .made = true },
-	[MST_PURPOSE_KEYREG] = { .gives = MST_DUTY_MEF | MST_DUTY_MAF, .gets = MST_DUTY_MEF | MST_DUTY_MAF, .release = HOW(NONE),
-				 .derive = HOW(NONE), .into = P(KEYREG), .made = true },
-	[MST_PURPOSE_KM] = { .gives = MST_DUTY_CONNECTOR, .gets = MST_DUTY_MAF, .release = HOW(NONE), .derive = HOW(NONE), .into = P(KM),
-			     .trigger = true, .made = true },
-	[MST_PURPOSE_SIM] = { .gives = MST_DUTY_ADMIN },
-	[MST_PURPOSE_AV] = { .gives = MST_DUTY_CONNECTOR, .gets = MST_DUTY_HSS },
-	[MST_PURPOSE_KS] = { .gets = MST_DUTY_ZN },
+/* Who allows it. */
+enum by { BY_ANYBODY, BY_GIVER, BY_MADE, BY_RELEASE, BY_COMPARED, BY_DERIVE, BY_TRIGGER, BY_GETTER, BY_KNOWN, BY_PEOPLE };
+
+/*
+ * What our own callers ask for, each of them, with the processes that they ask for. tests/docs/test_keeper_callers.py finds these files in
+ * the sources, and no other. An operation of those above that no row has is asked for by nobody, so it is denied.
+ */
+#define P(p) MST_PURPOSE_##p
+#define D(d) MST_DUTY_##d
+static const struct use { enum by by; enum mst_key_purpose p; unsigned duties; const char *file; enum mst_derive_how how; enum mst_key_purpose into; } uses[] = {
+	{ BY_GIVER, P(KE), D(MEF), "lib/role/common/apply.c" },                    /* what the session exports */
+	{ BY_GIVER, P(KEYREG), D(MEF) | D(MAF), "lib/role/common/apply.c" },       /* the same, and keyValue */
+	{ BY_GIVER, P(KM), D(CONNECTOR), "lib/role/maf/maf.c" },                   /* fetched from a MEF */
+	{ BY_GIVER, P(KM), D(CONNECTOR), "lib/role/common/naf.c" },                /* from a BSF, for the MAF */
+	{ BY_GIVER, P(KPM), D(CONNECTOR), "lib/role/common/naf.c" },               /* … for the MEF */
+	{ BY_GIVER, P(KPM), D(ADMIN), "lib/role/admin/place.c" },
+	{ BY_GIVER, P(SIM), D(ADMIN), "lib/role/admin/sims.c" },
+	{ BY_GIVER, P(AV), D(CONNECTOR), "lib/role/bsf/bsf.c" },
+	{ BY_MADE, P(KPM), 0, "lib/role/common/handshake.c" },                     /* nobody's, that a refusal takes as long */
+	{ BY_RELEASE, P(KPM), D(MEF) | D(BBN), "lib/role/common/decide-secret.c", MST_DERIVE_NONE },
+	{ BY_RELEASE, P(KPM), D(MEF), "lib/role/common/decide-naf.c", MST_DERIVE_NONE },
+	{ BY_RELEASE, P(KM), D(MAF), "lib/role/common/decide-naf.c", MST_DERIVE_NONE },
+	{ BY_RELEASE, P(KM), D(MAF), "lib/role/maf/decide.c", MST_DERIVE_NONE },
+	{ BY_RELEASE, P(KE), D(MEF), "lib/role/mef/decide.c", MST_DERIVE_USAGE },
+	{ BY_RELEASE, P(KE), D(MEF), "lib/role/mef/decide.c", MST_DERIVE_KM },     /* quirks.km "master" */
+	{ BY_RELEASE, P(KEYREG), D(MEF), "lib/role/mef/decide.c", MST_DERIVE_NONE },
+	{ BY_RELEASE, P(KE), D(MEF), "lib/role/common/decide-key.c", MST_DERIVE_USAGE },
+	{ BY_RELEASE, P(KE), D(MEF), "lib/role/common/decide-key.c", MST_DERIVE_KM },
+	{ BY_RELEASE, P(KEYREG), D(MEF) | D(MAF), "lib/role/common/decide-key.c", MST_DERIVE_NONE },
+	{ BY_COMPARED, P(KPM), D(MEF) | D(MAF), "lib/role/common/apply.c" },
+	{ BY_COMPARED, P(KEYREG), D(ADMIN), "lib/role/admin/place.c" },
+	{ BY_DERIVE, P(KM), 0, "lib/role/common/apply.c", MST_DERIVE_NONE, P(KM) },        /* the KmID that a MAF assigns */
+	{ BY_TRIGGER, P(KPM), 0, "lib/role/admin/trigger.c" },
+	{ BY_TRIGGER, P(KM), 0, "lib/role/admin/trigger.c" },
+	{ BY_GETTER, P(SIM), D(HSS), "lib/role/hss/hss.c" },
+	{ BY_GETTER, P(KS), D(ZN), "lib/role/zn/zn.c" },
 };
-_Static_assert(MST_COUNT(words) == MST_PURPOSE__COUNT, "a purpose has no words");
 
 static struct mst_crypto *c;
 static char top[64];
@@ -354,8 +372,6 @@ static int op_retire(struct ask *q)
 
 /* Which dimensions a request of it has. */
 enum { ASKED = 1, ROW = 2, CHANNEL = 4, HOW_ = 8, INTO = 16, SEALED = 32 };
-/* Which of keeper.h's words allow it. */
-enum by { BY_ANYBODY, BY_GIVER, BY_MADE, BY_RELEASE, BY_COMPARED, BY_DERIVE, BY_TRIGGER, BY_GETTER, BY_KNOWN, BY_PEOPLE };
 enum { AT_REST = 1, ROTATING = 2, ALWAYS = 3, NEVER = 0 };
 
 #define OP(x) .name = #x, .at = offsetof(struct mst_keeper_ops, x), .call = op_##x
@@ -368,7 +384,7 @@ static const struct row {
 	enum by by;
 	int leave;                       /* 0: it takes none */
 	const char *key_id, *to;
-	enum mst_key_purpose of;         /* with ROW, without ASKED: what the row has to be; by whose words */
+	enum mst_key_purpose of;         /* with ROW, without ASKED: what the row has to be */
 } table[] = {
 	{ OP(wrap), ASKED | CHANNEL | SEALED, ALWAYS, BY_GIVER },
 	{ OP(create), ASKED, ALWAYS, BY_MADE },
@@ -402,25 +418,27 @@ static const struct row {
 	{ .name = "close", .at = offsetof(struct mst_keeper_ops, close) /* it gives nothing; tear_down() does it */ },
 };
 
+static bool used(enum by by, enum mst_key_purpose p, const struct ask *q)
+{
+	for (size_t i = 0; i < MST_COUNT(uses); i++) {
+		const struct use *u = &uses[i];
+
+		if (u->by == by && u->p == p && (!u->duties || u->duties & q->ch->duties) &&
+		    ((by != BY_RELEASE && by != BY_DERIVE) || u->how == q->how) && (by != BY_DERIVE || u->into == q->into))
+			return true;
+	}
+	return false;
+}
+
 static bool allowed(const struct row *t, const struct ask *q)
 {
 	enum mst_key_purpose p = t->takes & ASKED ? q->asked : t->of;
 
-	if ((unsigned)p >= MST_PURPOSE__COUNT)
-		return false;
 	switch (t->by) {
 	case BY_ANYBODY: return true;
 	case BY_PEOPLE: return q->ch->duties & MST_DUTY_ADMIN;
-	case BY_GIVER: return words[p].gives & q->ch->duties;
-	case BY_MADE: return words[p].made;
-	case BY_RELEASE: return q->how < HOWS - 1 && words[p].release >> q->how & 1 && words[p].gets & q->ch->duties;
-	case BY_COMPARED: return (p == MST_PURPOSE_KPM && words[MST_PURPOSE_KEYREG].gives & q->ch->duties) ||
-				 (p == MST_PURPOSE_KEYREG && q->ch->duties & MST_DUTY_ADMIN);
-	case BY_DERIVE: return q->how < HOWS - 1 && words[p].derive >> q->how & 1 && words[p].into >> q->into & 1;
-	case BY_TRIGGER: return words[p].trigger;
-	/* of a SIM a vector leaves, sealed as one */
-	case BY_GETTER: return words[p == MST_PURPOSE_SIM ? MST_PURPOSE_AV : p].gets & q->ch->duties;
-	case BY_KNOWN: return p != MST_PURPOSE_NONE;
+	case BY_KNOWN: return p > MST_PURPOSE_NONE && p < MST_PURPOSE__COUNT;
+	case BY_GIVER: case BY_MADE: case BY_RELEASE: case BY_COMPARED: case BY_DERIVE: case BY_TRIGGER: case BY_GETTER: return used(t->by, p, q);
 	}
 	return false;
 }
@@ -509,7 +527,7 @@ static void every_request_of(const struct row *t, unsigned phase)
 		fail_msg("%s: %ld granted", t->name, granted);
 }
 
-static void what_the_table_says_and_nothing_else(void **state)
+static void what_our_callers_ask_for_and_nothing_else(void **state)
 {
 	(void)state;
 	/* `rotate` ends the first phase and `retire` the second; where they are refused they change nothing */
@@ -641,7 +659,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_operation_has_a_row),
-		cmocka_unit_test_setup_teardown(what_the_table_says_and_nothing_else, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_our_callers_ask_for_and_nothing_else, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("keeper-permits", tests, NULL, NULL);

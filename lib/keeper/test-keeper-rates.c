@@ -15,6 +15,16 @@ static mst_ms clock_ms;
 
 static mst_ms now(void) { return clock_ms; }
 
+static struct mst_wrapped given_in(enum mst_key_purpose p)
+{
+	struct mst_key key = { .n = MST_KEY_LEN };
+	struct mst_wrapped s, w;
+
+	assert_int_equal(mst_channel_seal(&ch, c, p, &key, &s), 0);
+	assert_int_equal(k->ops->wrap(k, 1, (struct mst_view){ s.b, s.n }, p, "id", &w), 0);
+	return w;
+}
+
 static int set_up(void **state)
 {
 	char dir[96];
@@ -27,8 +37,8 @@ static int set_up(void **state)
 	assert_int_equal(mst_keeper_create_files(dir, "muster test CA", 1800000000, c, NULL), 0);
 	assert_int_equal(mst_keeper_local_open(dir, c, &k, NULL), 0);
 	assert_int_equal(mst_keeper_local_channel(k, 1, ch.key, MST_DUTY__ALL), 0);
-	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, "id", &km), 0);
-	assert_int_equal(k->ops->create(k, MST_PURPOSE_KEYREG, "id", &keyreg), 0);
+	km = given_in(MST_PURPOSE_KM);
+	keyreg = given_in(MST_PURPOSE_KEYREG);
 	clock_ms = 0;
 	return 0;
 }

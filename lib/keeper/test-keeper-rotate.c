@@ -64,7 +64,7 @@ static struct mst_wrapped made(void)
 {
 	struct mst_wrapped w;
 
-	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, ID, &w), 0);
+	assert_int_equal(k->ops->create(k, MST_PURPOSE_KPM, ID, &w), 0);
 	return w;
 }
 
@@ -73,7 +73,7 @@ static int opened(const struct mst_wrapped *w, struct mst_key *ret)
 {
 	const struct mst_authorisation a = { .what = MST_AUTH_RELEASE, .key_id = ID, .to = "urn:dev:ops:1" };
 	struct mst_wrapped s;
-	int r = k->ops->release(k, &a, w, MST_PURPOSE_KM, ID, MST_DERIVE_NONE, 0, "", ch.id, &s);
+	int r = k->ops->release(k, &a, w, MST_PURPOSE_KPM, ID, MST_DERIVE_NONE, 0, "", ch.id, &s);
 
 	return r ? r : mst_channel_open(&ch, c, MST_USE_HANDSHAKE, &s, ret);
 }
@@ -113,13 +113,13 @@ static void a_rotation(void **state)
 	forged.n = 1 + MST_BOX_OVERHEAD;
 	assert_int_equal(mst_wrapped_octets(&forged), 0);
 	/* nothing rotates: nothing to wrap anew, nothing to destroy; but what is ours is told from what is not */
-	assert_int_equal(k->ops->rewrap(k, &old, MST_PURPOSE_KM, ID, &again), MST_KEEPER_SAME);
+	assert_int_equal(k->ops->rewrap(k, &old, MST_PURPOSE_KPM, ID, &again), MST_KEEPER_SAME);
 	forged = old;
 	forged.b[forged.n - 1] ^= 1;
-	assert_int_equal(k->ops->rewrap(k, &forged, MST_PURPOSE_KM, ID, &again), MST_KEEPER_FORGED);
+	assert_int_equal(k->ops->rewrap(k, &forged, MST_PURPOSE_KPM, ID, &again), MST_KEEPER_FORGED);
 	forged = old;
 	forged.b[2] = 7;
-	assert_int_equal(k->ops->rewrap(k, &forged, MST_PURPOSE_KM, ID, &again), MST_KEEPER_FORGED);
+	assert_int_equal(k->ops->rewrap(k, &forged, MST_PURPOSE_KPM, ID, &again), MST_KEEPER_FORGED);
 	assert_int_equal(k->ops->retire(k, 1), MST_KEEPER_DENIED);
 	for (int turn = 0; turn < 2; turn++) {
 		uint32_t was = (uint32_t)turn + 1;
@@ -134,12 +134,12 @@ static void a_rotation(void **state)
 		for (int restart = 0; restart < 2; restart++) {
 			generations_are(was + 1, was);
 			same_key(&old, &key);
-			assert_int_equal(k->ops->rewrap(k, &fresh, MST_PURPOSE_KM, ID, &again), MST_KEEPER_SAME);
-			assert_int_equal(k->ops->rewrap(k, &old, MST_PURPOSE_KM, "another", &again), MST_KEEPER_FORGED);
-			assert_int_equal(k->ops->rewrap(k, &old, MST_PURPOSE_KPM, ID, &again), MST_KEEPER_FORGED);
+			assert_int_equal(k->ops->rewrap(k, &fresh, MST_PURPOSE_KPM, ID, &again), MST_KEEPER_SAME);
+			assert_int_equal(k->ops->rewrap(k, &old, MST_PURPOSE_KPM, "another", &again), MST_KEEPER_FORGED);
+			assert_int_equal(k->ops->rewrap(k, &old, MST_PURPOSE_KM, ID, &again), MST_KEEPER_FORGED);
 			assert_int_equal(k->ops->rewrap(k, &old, MST_PURPOSE_NONE, ID, &again), MST_KEEPER_DENIED);
-			assert_int_equal(k->ops->rewrap(k, &old, MST_PURPOSE_KM, "", &again), MST_KEEPER_DENIED);
-			assert_int_equal(k->ops->rewrap(k, &old, MST_PURPOSE_KM, ID, &again), 0);
+			assert_int_equal(k->ops->rewrap(k, &old, MST_PURPOSE_KPM, "", &again), MST_KEEPER_DENIED);
+			assert_int_equal(k->ops->rewrap(k, &old, MST_PURPOSE_KPM, ID, &again), 0);
 			assert_int_equal(mst_wrapped_generation(&again), was + 1);
 			same_key(&again, &key);
 			/* a generation is bound into what it wrapped */

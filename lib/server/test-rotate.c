@@ -42,7 +42,7 @@ static int opens(struct mst_key *ret)
 	const struct mst_authorisation a = { .what = MST_AUTH_RELEASE, .key_id = ID, .to = "urn:dev:ops:1" };
 	struct mst_credential row = stored();
 	struct mst_wrapped s;
-	int r = e.keeper->ops->release(e.keeper, &a, &row.key, MST_PURPOSE_KM, ID, MST_DERIVE_NONE, 0, "", ch.id, &s);
+	int r = e.keeper->ops->release(e.keeper, &a, &row.key, MST_PURPOSE_KPM, ID, MST_DERIVE_NONE, 0, "", ch.id, &s);
 
 	return r ? r : mst_channel_open(&ch, c, MST_USE_HANDSHAKE, &s, ret);
 }
@@ -57,7 +57,7 @@ static void still_opens(void)
 
 static int set_up(void **state)
 {
-	struct mst_credential row = { .purpose = MST_PURPOSE_KM, .expires = MST_NEVER };
+	struct mst_credential row = { .purpose = MST_PURPOSE_KPM, .expires = MST_NEVER };
 
 	(void)state;
 	c = mst_crypto_openssl();
@@ -75,7 +75,7 @@ static int set_up(void **state)
 	assert_int_equal(mst_keeper_create_files(keeper_dir, "muster test CA", OLD, c, NULL), 0);
 	open_keeper();
 	snprintf(row.key_id, sizeof(row.key_id), "%s", ID);
-	assert_int_equal(e.keeper->ops->create(e.keeper, MST_PURPOSE_KM, ID, &row.key), 0);
+	assert_int_equal(e.keeper->ops->create(e.keeper, MST_PURPOSE_KPM, ID, &row.key), 0);
 	assert_int_equal(mst_store_cred_put(e.store, MST_ROLE_MAF, &row, true), 0);
 	assert_int_equal(opens(&key), 0);
 	return 0;
@@ -363,10 +363,10 @@ static size_t old_rows(void)
 static void add_credentials(int from, int to)
 {
 	for (int i = from; i < to; i++) {
-		struct mst_credential row = { .purpose = MST_PURPOSE_KM, .expires = MST_NEVER };
+		struct mst_credential row = { .purpose = MST_PURPOSE_KPM, .expires = MST_NEVER };
 
 		snprintf(row.key_id, sizeof(row.key_id), "KM-%d@maf.example.com", i);
-		assert_int_equal(e.keeper->ops->create(e.keeper, MST_PURPOSE_KM, row.key_id, &row.key), 0);
+		assert_int_equal(e.keeper->ops->create(e.keeper, MST_PURPOSE_KPM, row.key_id, &row.key), 0);
 		assert_int_equal(mst_store_cred_put(e.store, MST_ROLE_MAF, &row, true), 0);
 	}
 }

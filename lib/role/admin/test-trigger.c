@@ -38,9 +38,12 @@ static void put_key(mst_time expires, enum mst_cred_state state, mst_time create
 {
 	struct mst_credential c = { .purpose = p, .client_id = "urn:a", .node = node.id, .state = state, .created = created,
 				    .expires = expires };
+	const struct mst_channel from = { .id = 1, .key = { 1 } };
+	struct mst_wrapped sealed;
 
 	snprintf(c.key_id, sizeof(c.key_id), "%s", id);
-	assert_int_equal(k->ops->create(k, p, id, &c.key), 0);
+	assert_int_equal(mst_channel_seal(&from, mst_crypto_openssl(), p, &(struct mst_key){ .n = MST_KEY_LEN }, &sealed), 0);
+	assert_int_equal(k->ops->wrap(k, from.id, (struct mst_view){ sealed.b, sealed.n }, p, id, &c.key), 0);
 	assert_int_equal(mst_store_cred_put(s, MST_ROLE_MAF, &c, true), 0);
 }
 
@@ -56,6 +59,7 @@ static int set_up(void **state)
 	snprintf(path, sizeof(path), "%s/keeper", dir);
 	assert_int_equal(mst_keeper_create_files(path, "muster test CA", NOW, mst_crypto_openssl(), NULL), 0);
 	assert_int_equal(mst_keeper_local_open(path, mst_crypto_openssl(), &k, NULL), 0);
+	assert_int_equal(mst_keeper_local_channel(k, 1, (const uint8_t[32]){ 1 }, MST_DUTY__ALL), 0);
 	node.state = MST_NODE_ENROLLED;
 	assert_int_equal(mst_store_node_insert(s, &node), 0);
 	return 0;
