@@ -190,19 +190,19 @@ int mst_cert_info_x509(X509 *x, struct mst_cert_info *ret_i, struct mst_diag *d)
 /* A stand-in for the signature, so that the library's own reader takes the to-be-signed part. */
 static const uint8_t no_signature[] = { 0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01 };
 
-/* Every extended usage counts, known to the library or not. True, too, when they cannot be read. */
-static bool other_usage(const X509 *x)
+/* Every extended usage counts, known to the library or not: another one, too, when they cannot be read. */
+static void read_usage(const X509 *x, struct mst_tbs_info *t)
 {
 	EXTENDED_KEY_USAGE *e = X509_get_ext_d2i(x, NID_ext_key_usage, NULL, NULL);
-	bool other = !e;
 
+	t->other_usage = !e;
 	for (int i = 0; e && i < sk_ASN1_OBJECT_num(e); i++) {
 		int nid = OBJ_obj2nid(sk_ASN1_OBJECT_value(e, i));
 
-		other = other || (nid != NID_server_auth && nid != NID_client_auth);
+		t->server = t->server || nid == NID_server_auth;
+		t->other_usage = t->other_usage || (nid != NID_server_auth && nid != NID_client_auth);
 	}
 	EXTENDED_KEY_USAGE_free(e);
-	return other;
 }
 
 int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs_info *ret_t,
@@ -225,7 +225,7 @@ int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs
 	x = pki_x509((struct mst_view){ der, n });
 	if (x) {
 		issuer = X509_get_issuer_name(x);
-		t.other_usage = other_usage(x);
+		read_usage(x, &t);
 		r = read_info(x, &t.cert, d);
 	} else {
 		crl = pki_crl((struct mst_view){ der, n });

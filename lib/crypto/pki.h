@@ -58,6 +58,7 @@ struct mst_tbs_info {
 	bool is_crl;
 	bool issued_by;                      /* its issuer is the subject of the certificate given */
 	bool other_usage;                    /* a certificate for more than being a client or server of TLS */
+	bool server;                         /* … for being a server */
 	struct mst_cert_info cert;           /* when it is not a revocation list; sha256 means nothing */
 };
 MST_MUST_CHECK int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs_info *ret_t,

@@ -351,6 +351,22 @@ static int local_trigger(struct mst_keeper *k, const struct mst_authorisation *a
 	return r;
 }
 
+/* The engine's clock is no word to go by: a certificate that begins in a year is one for that year. */
+#define CLOCKS 60
+static bool certifies(const struct local *l, const struct mst_tbs_info *t)
+{
+	const struct mst_keeper_certifies *c = &l->certifies;
+
+	return !t->cert.is_ca && !t->other_usage && t->cert.n_san == 1 && (!t->server || c->servers) &&
+	       (!c->clock || t->cert.not_after <= c->clock() + c->longest + CLOCKS * (c->longest > 0)) &&
+	       (!c->is_server || !c->is_server(c->arg, t->cert.san[0].value));
+}
+
+void mst_keeper_local_certifies(struct mst_keeper *k, const struct mst_keeper_certifies *c)
+{
+	keeper_of(k)->certifies = *c;
+}
+
 /* Is this what was authorised? The to-be-signed part itself says, not the one who asks. */
 static bool may_sign(struct local *l, const struct mst_authorisation *a, struct mst_view tbs)
 {
@@ -362,7 +378,7 @@ static bool may_sign(struct local *l, const struct mst_authorisation *a, struct 
 		return false;
 	if (t.is_crl)
 		return keeper_authorised(a, MST_AUTH_SIGN, MST_KEEPER_CRL);
-	return !t.cert.is_ca && !t.other_usage && t.cert.n_san == 1 && keeper_authorised(a, MST_AUTH_SIGN, t.cert.san[0].value);
+	return certifies(l, &t) && keeper_authorised(a, MST_AUTH_SIGN, t.cert.san[0].value);
 }
 
 static int local_sign(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs,

@@ -215,7 +215,7 @@ struct mst_keeper_ops {
 		      enum mst_key_purpose new_p, const char *new_key_id, struct mst_wrapped *ret_w);
 	/* ECDSA P-256 signature (DER) by the CA key over the SHA-256 digest of `tbs`, a to-be-signed
 	 * certificate or revocation list, which the keeper parses before it signs: issued by our CA, not a CA
-	 * itself and for TLS only, and its one alternative name (as mst_cert_info spells it) is the key_id of the
+	 * itself and for TLS only, as struct mst_keeper_certifies has it, and its one alternative name (as mst_cert_info spells it) is the key_id of the
 	 * authorisation; for a revocation list that is MST_KEEPER_CRL. */
 	int (*sign)(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs,
 	            uint8_t *ret_sig, size_t cap, size_t *ret_n);
@@ -344,6 +344,19 @@ void mst_keeper_local_spent(struct mst_keeper *k);
 /* From now on these want four eyes: rotate, seal_log anew. Without a yes that was given moments ago it is LEAVE. (Without four eyes seal_log anew
  * wants one person's word all the same.) Told again when the people are others: a yes that was given and not used yet is none then. */
 void mst_keeper_local_four_eyes(struct mst_keeper *k, const struct mst_four_eyes *f);
+/*
+ * Whom the CA's key certifies. A keeper that was just opened: clients. `servers`: servers, too, for who opens it in his own process and is the
+ * authority himself (`muster init`). musterd's: clients that end `longest` from `clock` at most, under no name that `is_server` says is one.
+ * With a clock and 0 nobody. Lists and OCSP's responder are not bounded by it.
+ */
+struct mst_keeper_certifies {
+	bool servers;
+	int64_t longest;                     /* seconds; counts with a clock */
+	mst_time (*clock)(void);
+	bool (*is_server)(void *arg, const char *name);
+	void *arg;
+};
+void mst_keeper_local_certifies(struct mst_keeper *k, const struct mst_keeper_certifies *c);
 /* For tests: what a keeper has done since it was opened. */
 struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, bootstraps, naf_keys, seals, rotated, rewrapped, refused; };
 struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);

@@ -28,6 +28,7 @@ struct local {
 	struct mst_channel channel[MST_CHANNELS_MAX];
 	size_t n_channels;
 	struct mst_keeper_counts counts;
+	struct mst_keeper_certifies certifies;
 	struct mst_four_eyes four;
 	struct keeper_used { uint8_t nonce[MST_TICKET_NONCE]; mst_time until; } used[64];
 	mst_time heard;                   /* the latest time that a statement told */

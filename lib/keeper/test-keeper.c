@@ -405,24 +405,24 @@ static void the_ca_key_signs_only_what_was_authorised(void **state)
 		size_t n_san;
 		int want;
 	} row[] = {
-		{ "no authorisation", false, 0, "a.example.com", "x", MST_CERT_SERVER, 1, MST_KEEPER_DENIED },
-		{ "an empty one", true, MST_AUTH_NOTHING, "a.example.com", "x", MST_CERT_SERVER, 1,
+		{ "no authorisation", false, 0, "a.example.com", "x", MST_CERT_CLIENT, 1, MST_KEEPER_DENIED },
+		{ "an empty one", true, MST_AUTH_NOTHING, "a.example.com", "x", MST_CERT_CLIENT, 1,
 		  MST_KEEPER_DENIED },
-		{ "one to release", true, MST_AUTH_RELEASE, "a.example.com", "x", MST_CERT_SERVER, 1,
+		{ "one to release", true, MST_AUTH_RELEASE, "a.example.com", "x", MST_CERT_CLIENT, 1,
 		  MST_KEEPER_DENIED },
-		{ "for another subject", true, MST_AUTH_SIGN, "b.example.com", "x", MST_CERT_SERVER, 1,
+		{ "for another subject", true, MST_AUTH_SIGN, "b.example.com", "x", MST_CERT_CLIENT, 1,
 		  MST_KEEPER_DENIED },
-		{ "for a list", true, MST_AUTH_SIGN, MST_KEEPER_CRL, "x", MST_CERT_SERVER, 1,
+		{ "for a list", true, MST_AUTH_SIGN, MST_KEEPER_CRL, "x", MST_CERT_CLIENT, 1,
 		  MST_KEEPER_DENIED },
-		{ "to nobody", true, MST_AUTH_SIGN, "a.example.com", "", MST_CERT_SERVER, 1,
+		{ "to nobody", true, MST_AUTH_SIGN, "a.example.com", "", MST_CERT_CLIENT, 1,
 		  MST_KEEPER_DENIED },
-		{ "a second name beside", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_SERVER, 2,
+		{ "a second name beside", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_CLIENT, 2,
 		  MST_KEEPER_DENIED },
 		{ "a CA", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_CA, 1, MST_KEEPER_DENIED },
-		{ "one to tell", true, MST_AUTH_STATUS, "a.example.com", "x", MST_CERT_SERVER, 1, MST_KEEPER_DENIED },
+		{ "one to tell", true, MST_AUTH_STATUS, "a.example.com", "x", MST_CERT_CLIENT, 1, MST_KEEPER_DENIED },
 		{ "a responder", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_OCSP, 1, MST_KEEPER_DENIED },
 		{ "a signer of bundles", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_BUNDLE, 1, MST_KEEPER_DENIED },
-		{ "the right one", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_SERVER, 1, 0 },
+		{ "the right one", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_CLIENT, 1, 0 },
 	};
 	uint8_t ca[MST_CERT_MAX], key[MST_PKEY_MAX], spki[128], der[MST_CERT_MAX];
 	size_t n_ca, n_key, n_spki, n;
@@ -496,7 +496,7 @@ static void only_in_the_name_of_our_ca(void **state)
 				    .not_before = NOW,
 				    .not_after = NOW + 9,
 				    .path_len = -1 };
-	struct mst_cert_spec leaf = { .role = MST_CERT_SERVER,
+	struct mst_cert_spec leaf = { .role = MST_CERT_CLIENT,
 				      .common_name = "x",
 				      .not_before = NOW,
 				      .not_after = NOW + 9,

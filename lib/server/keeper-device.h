@@ -14,13 +14,15 @@ enum mst_secenv_kind mst_keeper_key_kind(const struct mst_conf *c);
 const char *mst_key_device(enum mst_secenv_kind kind, const struct mst_conf_keeper_key *k);
 
 /*
- * mst_keeper_local_open_with() by the configuration, with its keeper_limits. `starts`: false only looks, leaves nothing in a device, and is not limited.
+ * mst_keeper_local_open_with() by the configuration, with its keeper_limits, certifying as mst_keeper_take() has it. `starts`: false only looks, leaves
+ * nothing in a device, and is not limited.
  * `ca`: who signs with a CA key in a device; NULL: nobody.
  */
 MST_MUST_CHECK int mst_keeper_open(const struct mst_conf *c, bool starts, const struct mst_ca_holder *ca, struct mst_crypto *crypto,
 				   struct mst_keeper **ret_k, struct mst_diag *d);
 
-/* What a reload may have changed: the people of four_eyes. Of one that mst_keeper_open() gave; told by the supervisor, never by the engine. */
+/* What a reload may have changed: the people of four_eyes, and whom the CA certifies. Of one that mst_keeper_open() gave; told by the supervisor,
+ * never by the engine. `c` is borrowed until the next one. */
 void mst_keeper_take(struct mst_keeper *k, const struct mst_conf *c);
 
 /*

@@ -102,6 +102,7 @@ static int make_keys(const struct install *in)
 		complain("the keeper's keys: %s", d.text[0] ? d.text : mst_fault_text(r));
 		return EXIT_FAULT;
 	}
+	mst_keeper_local_certifies(k.keeper, &(struct mst_keeper_certifies){ .servers = true });
 	r = k.keeper->ops->ca_cert(k.keeper, ca, sizeof(ca), &n) == 0 ? EXIT_DONE : EXIT_FAULT;
 	k.issuer = (struct mst_view){ ca, n };
 	for (size_t i = 0; i < servers && r == EXIT_DONE; i++)

@@ -221,6 +221,8 @@ static int renew(const struct mst_conf *c, int64_t days)
 		ca = mst_ca_device_holder(v);
 	if (!r)
 		r = mst_keeper_open(c, false, &ca, crypto, &k, &d);
+	if (k)                           /* whoever may read its files is the authority (decision 0051) */
+		mst_keeper_local_certifies(k, &(struct mst_keeper_certifies){ .servers = true });
 	if (!r)
 		r = mst_renew_certificates(c, k, crypto, &how, &made, &d);
 	if (k)

@@ -77,6 +77,7 @@ static int up(void **state)
 	snprintf(path, sizeof(path), "%s/keeper", t.dir);
 	assert_int_equal(mst_keeper_create_files(path, "test", t.now - 2000, mst_crypto_openssl(), NULL), 0);
 	assert_int_equal(mst_keeper_local_open(path, mst_crypto_openssl(), &t.k, NULL), 0);
+	mst_keeper_local_certifies(t.k, &(struct mst_keeper_certifies){ .servers = true });
 	assert_int_equal(t.k->ops->ca_cert(t.k, t.ca, sizeof(t.ca), &t.n_ca), 0);
 	snprintf(path, sizeof(path), "sqlite:%s/t.db", t.dir);
 	assert_int_equal(mst_store_open(path, &t.s, NULL), 0);

@@ -163,12 +163,13 @@ static void said_no(struct est_verdict *v, int outcome)
 	static const struct { int outcome, status, retry; const char *why; } row[] = {
 		{ MST_KEEPER_BUSY, 503, MST_KEEPER_BUSY_SECONDS, "more certificates than keeper_limits.certificates_most" },
 		{ MST_KEEPER_AWAY, 503, MST_KEEPER_AWAY_SECONDS, "the device with the CA's key does not sign; muster doctor says why" },
+		{ MST_KEEPER_DENIED, MST_RSC_NO_PRIVILEGE, 0, "the keeper certifies no name of a server in musterd.conf, and nobody beyond mef.est_lifetime" },
 	};
 
 	for (size_t i = 0; i < MST_COUNT(row); i++) {
 		if (row[i].outcome != outcome)
 			continue;
-		refused_after_all(v, row[i].status, "come again later", row[i].why);
+		refused_after_all(v, row[i].status, row[i].retry ? "come again later" : "this CA does not certify that", row[i].why);
 		v->retry_after = row[i].retry;
 		return;
 	}
