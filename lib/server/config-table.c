@@ -293,7 +293,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "may an enrolled node enrol anew: at any time, when the key that it enrolled with has ended, or only in a window of muster node "
 		  "reenrol; renewal in the second half of that key's life always may" },
 	{ "mef.est", MST_CONF_T_BOOL, 0, "true", NULL, AT(mef.est),
-	  .help = "certificates for nodes over EST (TS-0003 8.3.6.2) below /.well-known/est, issued by the keeper's CA" },
+	  .help = "certificates for nodes over EST (TS-0003 8.3.6.2) below /.well-known/est, issued by the keeper's CA, under no name of a "
+		  "server that stands in this file" },
 	{ "mef.est_approval", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.est_approval),
 	  .help = "a first certificate waits for muster cert approve; renewals do not" },
 	{ "mef.est_lifetime", MST_CONF_T_SECONDS, 0, "90d", NULL, RANGE(10, 3650 * DAY), AT(mef.est_lifetime),

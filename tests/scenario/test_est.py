@@ -3,6 +3,7 @@ import base64
 import hashlib
 import pathlib
 import re
+import signal
 import subprocess
 
 import pytest
@@ -135,6 +136,29 @@ def test_what_is_wrong_is_refused_and_nothing_is_issued(inst):
     assert inst.events("--what", "mef.certificate") == []
     assert inst.ask("cert", "list", node.id)["certificates"] == []
     assert est.post("simpleenroll", good)[0] == 200
+
+
+@pytest.mark.parametrize("processes", ["single", "split"])
+def test_what_the_keeper_certifies(tmp_path, processes):
+    """No node under the name of a server of this configuration, whoever entered it as one; and for so long as the last reload says."""
+    inst = Installation(tmp_path / "inst", processes).start()
+    inst.subscription()
+    node, maf = inst.node(1), inst.node(2, known=False)
+    maf.cse_id = f"//{inst.sp}/maf"
+    maf.add()
+    est = Est(inst, maf)
+    challenge, san = est.attributes()
+    assert san == f"DNS:{inst.maf}"
+    status, _, body = est.post("simpleenroll", est.request(san, challenge))
+    assert status == 403 and "this CA does not certify that" in body, (status, body)
+    assert "no name of a server" in inst.events("--what", "mef.refused")[-1]["why"]
+    assert inst.ask("cert", "list", maf.id)["certificates"] == []
+    inst.configure(replace={"\nmef = {": '\nmef = {\n  est_lifetime = "200d";'})
+    inst.process.send_signal(signal.SIGHUP)
+    until("reloaded", lambda: "info supervisor: reloaded" in inst.log_text(), context=inst.log_text)
+    cert, _, _ = Est(inst, node).enrol()
+    assert run("openssl", "x509", "-in", cert, "-noout", "-checkend", str(199 * 86400), check=False).returncode == 0
+    assert inst.stop() == 0, inst.log_text()
 
 
 def test_the_operator_approves(inst):
