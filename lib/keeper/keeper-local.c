@@ -410,10 +410,10 @@ static int local_sign(struct mst_keeper *k, const struct mst_authorisation *a, s
 	return r;
 }
 
-static bool may_tell(const struct mst_authorisation *a, const struct mst_ocsp_answer *s)
+static bool may_tell(const struct local *l, const struct mst_authorisation *a, const struct mst_ocsp_answer *s)
 {
 	return s->n && keeper_authorised(a, MST_AUTH_STATUS, a ? a->key_id : "") && s->this_update >= 0 &&
-	       s->next_update > s->this_update && s->next_update - s->this_update <= MST_STATUS_LIFE;
+	       (!l->certifies.clock || s->this_update <= l->certifies.clock() + CLOCKS) && s->next_update > s->this_update && s->next_update - s->this_update <= MST_STATUS_LIFE;
 }
 
 /* The leave is for one certificate of ours, the first in the answer: what it is said of, not who asks, says which one that is. */
@@ -432,7 +432,7 @@ static int local_status(struct mst_keeper *k, const struct mst_authorisation *a,
 	const struct mst_view ca = { l->files.ca_der, l->files.n_ca_der };
 	int r;
 
-	r = may_tell(a, s) ? leave_fits(a, s, ca) : MST_KEEPER_DENIED;
+	r = may_tell(l, a, s) ? leave_fits(a, s, ca) : MST_KEEPER_DENIED;
 	if (r)
 		return r > 0 ? keeper_refuse(l, MST_KEEPER_DENIED) : r;
 	r = responder_ready(l, s->this_update);

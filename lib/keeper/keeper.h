@@ -347,7 +347,7 @@ void mst_keeper_local_four_eyes(struct mst_keeper *k, const struct mst_four_eyes
 /*
  * Whom the CA's key certifies. A keeper that was just opened: clients. `servers`: servers, too, for who opens it in his own process and is the
  * authority himself (`muster init`, `musterd --renew-certificates`). The daemon's: clients that end `longest` from `clock` at most, under no name that `is_server` says is one.
- * With a clock and 0 nobody. Lists and OCSP's responder are not bounded by it.
+ * With a clock and 0 nobody; nor is there an OCSP answer of a later time. Lists are not bounded by it.
  */
 struct mst_keeper_certifies {
 	bool servers;

@@ -1,5 +1,5 @@
 /* Whom the CA's key certifies, and until when: an engine that was taken over for a minute is not to have more of it than that minute. */
-#include "tests/support/cm.h"
+#include "tests/support/ocsp-client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,10 +136,29 @@ static void nodes_for_so_long(void **state)
 	assert_int_equal(list(), 0);
 }
 
+/* Nor is one told to be good in a year, by when it may be revoked. */
+static void answers_of_now(void **state)
+{
+	const struct mst_authorisation a = { .what = MST_AUTH_STATUS, .key_id = "05", .to = "anybody" };
+	struct mst_ocsp_answer s = { .n = 1, .this_update = NOW, .next_update = NOW + DAY };
+	uint8_t der[MST_OCSP_RESPONSE_MAX];
+	size_t n;
+
+	(void)state;
+	s.single[0].id = ocsp_client_cert_id((struct mst_view){ ca, n_ca }, "05");
+	mst_keeper_local_certifies(k, &(struct mst_keeper_certifies){ .longest = LONGEST, .clock = now });
+	assert_int_equal(k->ops->status(k, &a, &s, der, sizeof(der), &n), 0);
+	s.this_update += 365 * DAY;
+	s.next_update += 365 * DAY;
+	assert_int_equal(k->ops->status(k, &a, &s, der, sizeof(der), &n), MST_KEEPER_DENIED);
+	clock_now += 365 * DAY;
+	assert_int_equal(k->ops->status(k, &a, &s, der, sizeof(der), &n), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-	const struct CMUnitTest tests[] = { T(servers_by_who_says_so), T(nodes_for_so_long) };
+	const struct CMUnitTest tests[] = { T(servers_by_who_says_so), T(nodes_for_so_long), T(answers_of_now) };
 
 	return cmocka_run_group_tests_name("keeper-certifies", tests, NULL, NULL);
 }
