@@ -95,6 +95,17 @@ static void hex_both_cases(void **state)
 	size_t n;
 
 	(void)state;
+	for (unsigned c = 0; c < 256; c++) {
+		uint8_t octet = (uint8_t)c, said[4];
+		struct mst_writer w = mst_writer_of(said, sizeof(said));
+		char want[5];
+
+		mst_put_hex(&w, (struct mst_view){ &octet, 1 });
+		mst_put_hex_lower(&w, (struct mst_view){ &octet, 1 });
+		snprintf(want, sizeof(want), "%02X%02x", c, c);
+		assert_true(w.ok && w.n == 4);
+		assert_memory_equal(said, want, 4);
+	}
 	assert_true(mst_hex_decode(mst_view_str("00fFAb"), buf, sizeof(buf), &n));
 	assert_int_equal(n, 3);
 	assert_memory_equal(buf, "\x00\xff\xab", 3);

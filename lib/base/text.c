@@ -22,6 +22,14 @@ void mst_put_hex(struct mst_writer *w, struct mst_view v)
 	}
 }
 
+void mst_put_hex_lower(struct mst_writer *w, struct mst_view v)
+{
+	for (size_t i = 0; i < v.n; i++) {
+		mst_put_u8(w, hex_digit(v.p[i] >> 4) | 0x20);
+		mst_put_u8(w, hex_digit(v.p[i] & 15) | 0x20);
+	}
+}
+
 void mst_put_base64(struct mst_writer *w, struct mst_view v)
 {
 	for (size_t i = 0; i < v.n; i += 3) {

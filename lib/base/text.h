@@ -9,6 +9,7 @@
 #include "base/writer.h"
 
 void mst_put_hex(struct mst_writer *w, struct mst_view v);          /* upper case: spec 1.4 */
+void mst_put_hex_lower(struct mst_writer *w, struct mst_view v);    /* as 3GPP's services have it */
 void mst_put_base64(struct mst_writer *w, struct mst_view v);       /* neither this nor what reads it branches on what it is, as of hex below: keys */
 /* Percent-encode everything but RFC 3986 unreserved characters. */
 void mst_put_percent(struct mst_writer *w, struct mst_view v);

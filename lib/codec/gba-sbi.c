@@ -292,13 +292,10 @@ static void unhex(struct mst_view text, uint8_t *out, size_t n)
 
 static struct mst_view hex_of(const uint8_t *p, size_t n, uint8_t *room)
 {
-	static const char digit[] = "0123456789abcdef";
+	struct mst_writer w = mst_writer_of(room, 2 * n);
 
-	for (size_t i = 0; i < n; i++) {
-		room[2 * i] = (uint8_t)digit[p[i] >> 4];
-		room[2 * i + 1] = (uint8_t)digit[p[i] & 15];
-	}
-	return (struct mst_view){ room, 2 * n };
+	mst_put_hex_lower(&w, (struct mst_view){ p, n });
+	return mst_written(&w);
 }
 
 /* Behind what stands in *k. */

@@ -231,7 +231,8 @@ int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs
 		crl = pki_crl((struct mst_view){ der, n });
 		if (crl) {
 			issuer = X509_CRL_get_issuer(crl);
-			r = 0;
+			r = pki_time_get(X509_CRL_get0_lastUpdate(crl), &t.list_from) &&
+			    (!X509_CRL_get0_nextUpdate(crl) || pki_time_get(X509_CRL_get0_nextUpdate(crl), &t.list_until)) ? 0 : MST_PKI_MALFORMED;
 		} else {
 			mst_diag_set(d, 0, "tbs", "neither a certificate nor a revocation list", NULL);
 		}

@@ -60,6 +60,7 @@ struct mst_tbs_info {
 	bool other_usage;                    /* a certificate for more than being a client or server of TLS */
 	bool server;                         /* … for being a server */
 	struct mst_cert_info cert;           /* when it is not a revocation list; sha256 means nothing */
+	mst_time list_from, list_until;      /* when it is one: thisUpdate, and nextUpdate or 0 */
 };
 MST_MUST_CHECK int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs_info *ret_t,
 				struct mst_diag *d);

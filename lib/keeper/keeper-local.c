@@ -362,6 +362,15 @@ static bool certifies(const struct local *l, const struct mst_tbs_info *t)
 	       (!c->is_server || !c->is_server(c->arg, t->cert.san[0].value));
 }
 
+/* Nor is a list that it made up one for ever: what is not on it is taken for good as long as it is. */
+static bool lists(const struct local *l, const struct mst_tbs_info *t)
+{
+	const struct mst_keeper_certifies *c = &l->certifies;
+	mst_time now = c->clock ? c->clock() : 0;
+
+	return !c->clock || (c->longest_list && t->list_until && t->list_from <= now + CLOCKS && t->list_until <= now + c->longest_list + CLOCKS);
+}
+
 void mst_keeper_local_certifies(struct mst_keeper *k, const struct mst_keeper_certifies *c)
 {
 	keeper_of(k)->certifies = *c;
@@ -377,7 +386,7 @@ static bool may_sign(struct local *l, const struct mst_authorisation *a, struct 
 	    !t.issued_by)
 		return false;
 	if (t.is_crl)
-		return keeper_authorised(a, MST_AUTH_SIGN, MST_KEEPER_CRL);
+		return lists(l, &t) && keeper_authorised(a, MST_AUTH_SIGN, MST_KEEPER_CRL);
 	return certifies(l, &t) && keeper_authorised(a, MST_AUTH_SIGN, t.cert.san[0].value);
 }
 

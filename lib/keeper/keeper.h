@@ -347,11 +347,11 @@ void mst_keeper_local_four_eyes(struct mst_keeper *k, const struct mst_four_eyes
 /*
  * Whom the CA's key certifies. A keeper that was just opened: clients. `servers`: servers, too, for who opens it in his own process and is the
  * authority himself (`muster init`, `musterd --renew-certificates`). The daemon's: clients that end `longest` from `clock` at most, under no name that `is_server` says is one.
- * With a clock and 0 nobody; nor is there an OCSP answer of a later time. Lists are not bounded by it.
+ * With a clock and 0 nobody; nor is there an OCSP answer of a later time, nor a revocation list of one or one that is good for longer than `longest_list`.
  */
 struct mst_keeper_certifies {
 	bool servers;
-	int64_t longest;                     /* seconds; counts with a clock */
+	int64_t longest, longest_list;       /* seconds; they count with a clock */
 	mst_time (*clock)(void);
 	bool (*is_server)(void *arg, const char *name);
 	void *arg;

@@ -82,15 +82,20 @@ static int certify(enum mst_cert_role role, enum mst_id_kind kind, const char *n
 	return said;
 }
 
-static int list(void)
+static int list_of(mst_time from, mst_time until)
 {
 	static uint8_t crl[MST_CRL_MAX];
 	int said = -99;
 	struct mst_signer s = { .ctx = &said, .sign_tbs = by_keeper };
 	size_t n;
 
-	(void)!mst_crl_issue(&s, (struct mst_view){ ca, n_ca }, NULL, 0, 1, clock_now, clock_now + 9, crl, sizeof(crl), &n);
+	(void)!mst_crl_issue(&s, (struct mst_view){ ca, n_ca }, NULL, 0, 1, from, until, crl, sizeof(crl), &n);
 	return said;
+}
+
+static int list(void)
+{
+	return list_of(clock_now, clock_now + 9);
 }
 
 /* Servers: by whoever opened the keeper and says that he is the authority, as muster init; nobody becomes it by forgetting to say. */
@@ -113,7 +118,7 @@ static void servers_by_who_says_so(void **state)
 /* As musterd has it: nodes, until mef.est_lifetime from now and no later, under no server's name. */
 static void nodes_for_so_long(void **state)
 {
-	const struct mst_keeper_certifies of_musterd = { .longest = LONGEST, .clock = now, .is_server = is_server, .arg = (void *)(uintptr_t)"maf.example.com" };
+	const struct mst_keeper_certifies of_musterd = { .longest = LONGEST, .longest_list = 7 * DAY, .clock = now, .is_server = is_server, .arg = (void *)(uintptr_t)"maf.example.com" };
 	struct mst_keeper_certifies none = of_musterd;
 
 	(void)state;
@@ -134,6 +139,25 @@ static void nodes_for_so_long(void **state)
 	mst_keeper_local_certifies(k, &none);
 	assert_int_equal(certify(MST_CERT_CLIENT, MST_ID_NODE, "urn:dev:ops:1", clock_now - 60, clock_now + 9), MST_KEEPER_DENIED);
 	assert_int_equal(list(), 0);
+}
+
+/* A false list is one for as long as a list is good, and there is none for later. */
+static void lists_of_now(void **state)
+{
+	static const struct { mst_time from, until; int said; } row[] = {
+		{ -60, 7 * DAY, 0 }, { -60, 0, MST_KEEPER_DENIED } /* without an end */, { -60, 8 * DAY, MST_KEEPER_DENIED }, { DAY, 2 * DAY, MST_KEEPER_DENIED },
+		{ -900 * DAY, 9, 0 },
+	};
+	struct mst_keeper_certifies how = { .longest = LONGEST, .longest_list = 7 * DAY, .clock = now };
+
+	(void)state;
+	mst_keeper_local_certifies(k, &how);
+	for (size_t i = 0; i < MST_COUNT(row); i++)
+		assert_int_equal(list_of(NOW + row[i].from, row[i].until ? NOW + row[i].until : MST_NEVER), row[i].said);
+	/* where the daemon makes none, nobody asks for one */
+	how.longest_list = 0;
+	mst_keeper_local_certifies(k, &how);
+	assert_int_equal(list(), MST_KEEPER_DENIED);
 }
 
 /* Nor is one told to be good in a year, by when it may be revoked. */
@@ -158,7 +182,7 @@ static void answers_of_now(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-	const struct CMUnitTest tests[] = { T(servers_by_who_says_so), T(nodes_for_so_long), T(answers_of_now) };
+	const struct CMUnitTest tests[] = { T(servers_by_who_says_so), T(nodes_for_so_long), T(lists_of_now), T(answers_of_now) };
 
 	return cmocka_run_group_tests_name("keeper-certifies", tests, NULL, NULL);
 }

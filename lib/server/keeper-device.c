@@ -105,8 +105,8 @@ static mst_time clock_of(void)
 
 static void set_certifies(struct mst_keeper *k, const struct mst_conf *c)
 {
-	mst_keeper_local_certifies(k, &(struct mst_keeper_certifies){ .longest = c->mef.present && c->mef.est ? c->mef.est_lifetime : 0, .clock = clock_of,
-								       .is_server = is_server, .arg = (void *)(uintptr_t)c });
+	mst_keeper_local_certifies(k, &(struct mst_keeper_certifies){ .longest = c->mef.present && c->mef.est ? c->mef.est_lifetime : 0,
+								       .longest_list = c->crl.file[0] ? c->crl.lifetime : 0, .clock = clock_of, .is_server = is_server, .arg = (void *)(uintptr_t)c });
 }
 
 void mst_keeper_take(struct mst_keeper *k, const struct mst_conf *c)

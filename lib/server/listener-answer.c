@@ -84,15 +84,6 @@ void listener_put_primitive(struct mst_writer *w, const struct slot *s, const st
 	mst_response_to_http(&r, keep, w);
 }
 
-/* Of a secret: no table, no branch. A digit has the bit that makes a letter small. */
-static void put_lower_hex(struct mst_writer *w, struct mst_view v)
-{
-	size_t at = w->n;
-
-	for (mst_put_hex(w, v); w->ok && at < w->n; at++)
-		w->p[at] |= 0x20;
-}
-
 /* A role fills one kind of key into its answers, whatever the engine says. */
 static enum mst_key_use filled_by(enum mst_role r)
 {
@@ -115,7 +106,7 @@ static bool fill(struct listener *l, const struct slot *s, const struct mst_answ
 		mst_put(w, mst_view_sub(a->content, at, f->at - at));
 		at = f->at;
 		if (good)
-			put_lower_hex(w, (struct mst_view){ k.b + f->from, f->n });
+			mst_put_hex_lower(w, (struct mst_view){ k.b + f->from, f->n });
 	}
 	mst_key_wipe(&k);
 	mst_put(w, mst_view_sub(a->content, at, a->content.n));

@@ -167,6 +167,8 @@ static int hex(void)
 
 	secret(a32, sizeof(a32));
 	mst_put_hex(&w, V(a32));
+	w.n = 0;
+	mst_put_hex_lower(&w, V(a32));
 	return !w.ok;
 }
 
