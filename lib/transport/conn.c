@@ -14,7 +14,7 @@
 #include "transport/watch.h"
 
 #define LINGER_MS 1000
-#define LINGER_OCTETS (256 * 1024)
+#define LINGER_OCTETS (512 * 1024)     /* more than limits.body_octets may be: who sent a little too much hears so */
 #define TURN_MS 20
 
 static uint64_t last_id;

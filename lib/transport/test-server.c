@@ -124,6 +124,30 @@ static void refusals(void **state)
 	}
 }
 
+/* Who sends more than the largest body that a setting allows, and listens only afterwards (as curl does), is told what is wrong and not just cut off. */
+static void too_much_is_told(void **state)
+{
+	static const char head[] = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 400000\r\n\r\n";
+	char piece[16000];
+	struct rig r;
+	int fd;
+
+	(void)state;
+	memset(piece, 'x', sizeof(piece));
+	plain(&r);
+	rig_start(&r);
+	fd = rig_dial(&r);
+	put(fd, head);
+	for (size_t n = 0; n < 400000; n += sizeof(piece)) {
+		for (int turn = 0; turn < 8; turn++)
+			event_base_loop(r.base, EVLOOP_NONBLOCK);
+		assert_int_equal(send(fd, piece, sizeof(piece), MSG_NOSIGNAL), sizeof(piece));
+	}
+	starts(collect(&r, fd, "\n"), "HTTP/1.1 413 ");
+	close(fd);
+	rig_deinit(&r);
+}
+
 /* Every state ends by itself (lesson 7). */
 static void deadlines(void **state)
 {
@@ -616,6 +640,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keep_alive_and_pipeline),
 		cmocka_unit_test(refusals),
+		cmocka_unit_test(too_much_is_told),
 		cmocka_unit_test(deadlines),
 		cmocka_unit_test(slow_reader),
 		cmocka_unit_test(half_closed),
