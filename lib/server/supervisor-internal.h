@@ -30,7 +30,8 @@ struct child {
 	struct event *again;
 	mst_ms since;
 	unsigned failures;
-	bool reload_pending;              /* to be told when it is ready; of one that is: could not be told, tried again */
+	bool reload_pending;              /* to be told when it is ready; of one that is: when the keeper has it, or could not be told, tried again */
+	bool reload_untold;               /* the latter, and that was said */
 	unsigned reloads;                 /* told, and not yet taken over */
 	struct mst_metrics m;
 };
@@ -79,7 +80,7 @@ void supervisor_take_log(struct supervisor *s);
 /* supervisor-reload.c */
 void reload(struct supervisor *s);                                /* SIGHUP */
 void reload_tell(struct child *c);                                /* now, or when it is ready, or as soon as it can be */
-void reload_second(struct supervisor *s);
+void reload_second(struct supervisor *s);                         /* whoever is to be told, and can be */
 void reload_progress(struct supervisor *s);                       /* somebody is ready, or has taken over */
 void reload_failed(struct child *c, const char *why);
 void reload_tell_why(struct supervisor *s);

@@ -49,7 +49,7 @@ static void say_untold(struct child *c, int r, const struct mst_diag *d)
  * A file may be in the making again since all were looked at, or the link be full. Whoever serves goes on with what it has: ended, it could not even
  * begin while that lasts. What came in part is replaced when the whole comes. A process without a link is ending; the next one begins with the whole.
  */
-static void tell(struct child *c, bool again)
+static void tell(struct child *c)
 {
 	struct mst_diag d = { 0 };
 	int r;
@@ -60,27 +60,39 @@ static void tell(struct child *c, bool again)
 	r = child_tell_conf(c, &d);
 	if (!r && mst_link_send(c->control, MST_FRAME_RELOAD, 0, MST_VIEW_NONE))
 		r = MST_FAULT_IO;
-	if (r && !again)
+	if (r && !c->reload_untold)
 		say_untold(c, r, &d);
+	c->reload_untold = r != 0;
 	if (r)
 		return;
 	c->reload_pending = false;
 	c->reloads++;
 }
 
+/* Told, and not there yet. What it permits follows the configuration, so who asks it by the new one before then is refused. */
+static bool keeper_is_behind(const struct supervisor *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->child[i].kind == MST_PROC_KEEPER && s->child[i].state == CHILD_READY && s->child[i].reloads)
+			return true;
+	return false;
+}
+
 void reload_tell(struct child *c)
 {
-	if (c->state == CHILD_STARTING)
+	if (c->state == CHILD_STARTING || (c->state == CHILD_READY && c->kind != MST_PROC_KEEPER && keeper_is_behind(c->s)))
 		c->reload_pending = true;
 	else if (c->state == CHILD_READY)
-		tell(c, false);
+		tell(c);
 }
 
 void reload_second(struct supervisor *s)
 {
+	bool behind = keeper_is_behind(s);
+
 	for (size_t i = 0; i < s->n && !s->stopping; i++)
-		if (s->child[i].state == CHILD_READY && s->child[i].reload_pending)
-			tell(&s->child[i], true);
+		if (s->child[i].state == CHILD_READY && s->child[i].reload_pending && (!behind || s->child[i].kind == MST_PROC_KEEPER))
+			tell(&s->child[i]);
 }
 
 /*
@@ -173,8 +185,10 @@ void reload(struct supervisor *s)
 	if (s->keeper)
 		mst_keeper_take(s->keeper, c);        /* processes = single */
 	mst_conf_free(was);
-	for (size_t i = 0; i < s->n; i++)
-		reload_tell(&s->child[i]);
+	for (int others = 0; others < 2; others++)
+		for (size_t i = 0; i < s->n; i++)
+			if ((s->child[i].kind != MST_PROC_KEEPER) == others)
+				reload_tell(&s->child[i]);
 	s->reloading = true;
 	reload_progress(s);
 }

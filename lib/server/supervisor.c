@@ -202,6 +202,8 @@ static void took_ready(struct child *c)
 	if (c->state == CHILD_READY) {
 		if (c->reloads)
 			c->reloads--;
+		if (c->kind == MST_PROC_KEEPER)
+			reload_second(c->s);
 		reload_progress(c->s);
 		return;
 	}

@@ -157,6 +157,21 @@ def test_a_list_that_could_not_be_written_has_no_file_any_more(failing):
     until("the list has it", lambda: serial in run("openssl", "crl", "-in", inst.dir / "crls/ca.crl", "-noout", "-text").stdout, context=failing.said)
 
 
+def test_the_keeper_has_it_first(failing):
+    """What it permits follows the configuration: who asks by the new one, a list that is good for so long, say, must not be refused by the old."""
+    keeper, = failing.inst.children()["keeper"]
+    failing.reloaded()
+    failing.from_here()
+    os.kill(keeper, signal.SIGSTOP)
+    failing.inst.process.send_signal(signal.SIGHUP)
+    # the engine would have had the time
+    for _ in range(4):
+        failing.inst.muster("node", "list")
+    assert "engine: reloaded" not in failing.said(), failing.said()
+    os.kill(keeper, signal.SIGCONT)
+    failing.wait("all of them", ALL)
+
+
 def shown(inst, name, port):
     """What that server shows: serial number and issuer, as openssl sees them."""
     said = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", name, "-CAfile", inst.dir / "keeper/ca.pem"], input="",
