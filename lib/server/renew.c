@@ -10,6 +10,7 @@
 
 #include "crypto/request.h"
 #include "files/replace.h"
+#include "keeper/signer.h"
 
 #define DAY 86400
 #define PEM_ROOM 16384
@@ -80,18 +81,6 @@ static int old_certificate(const struct renewal *v, const struct place *p, struc
 	return r;
 }
 
-struct by_keeper { struct mst_keeper *keeper; const char *subject; };
-
-static int sign_by_keeper(struct mst_signer *s, struct mst_view tbs, uint8_t *out, size_t cap, size_t *ret_n)
-{
-	struct by_keeper *k = s->ctx;
-	struct mst_authorisation leave = { .what = MST_AUTH_SIGN };
-
-	snprintf(leave.key_id, sizeof(leave.key_id), "%s", k->subject);
-	snprintf(leave.to, sizeof(leave.to), "musterd --renew-certificates");
-	return k->keeper->ops->sign(k->keeper, &leave, tbs, out, cap, ret_n);
-}
-
 /* Key and certificate into their files; what was not done is told. */
 static bool put_both(const struct renewal *v, const struct place *p, struct mst_view pkcs8, struct mst_view leaf)
 {
@@ -119,8 +108,8 @@ static bool put_both(const struct renewal *v, const struct place *p, struct mst_
 static bool issue(const struct renewal *v, const struct place *p, const char *fqdn)
 {
 	struct mst_cert_spec spec = { .role = MST_CERT_BOTH, .n_san = 1, .not_before = v->r->now - 60, .not_after = v->until, .path_len = -1 };
-	struct by_keeper k = { v->keeper, fqdn };
-	struct mst_signer signer = { .ctx = &k, .sign_tbs = sign_by_keeper };
+	struct mst_authorisation leave = mst_keeper_own_leave(fqdn, "musterd --renew-certificates");
+	struct mst_keeper_signer k = mst_keeper_signer_of(v->keeper, &leave);
 	uint8_t pkcs8[MST_PKEY_MAX], spki[MST_SPKI_MAX], der[MST_CERT_MAX];
 	struct mst_view ca = { v->ca, v->n_ca }, leaf = { der, 0 };
 	size_t n_key = 0, n_spki = 0;
@@ -132,7 +121,7 @@ static bool issue(const struct renewal *v, const struct place *p, const char *fq
 	snprintf(spec.common_name, sizeof(spec.common_name), "%.64s", fqdn);
 	if (mst_pkey_generate(pkcs8, sizeof(pkcs8), &n_key) || mst_pkey_public((struct mst_view){ pkcs8, n_key }, spki, sizeof(spki), &n_spki))
 		tell(v, p, false, "no key could be made");
-	else if (mst_cert_issue(v->crypto, &signer, ca, (struct mst_view){ spki, n_spki }, &spec, der, sizeof(der), &leaf.n))
+	else if (mst_cert_issue(v->crypto, &k.signer, ca, (struct mst_view){ spki, n_spki }, &spec, der, sizeof(der), &leaf.n))
 		tell(v, p, false, "the keeper's CA did not sign for %s: where its key is in a device, musterd --check says more", fqdn);
 	else if (mst_cert_permitted(leaf, ca, &info))
 		tell(v, p, false, "the keeper's CA may not certify %s; have another CA do it", fqdn);

@@ -129,6 +129,17 @@ int own_rekey(struct mst_secenv *from, struct mst_secenv *to, const char *name, 
 	return r;
 }
 
+/* Room for a slot and for what is in it; either may be NULL. */
+static void give_back(struct own_cert *c, uint8_t *b)
+{
+	if (c)
+		own_wipe(c);
+	if (b)
+		mst_wipe(b, BLOB_MAX);
+	free(c);
+	free(b);
+}
+
 /* One slot of own_erase(). */
 static int erase_one(struct mst_secenv *env, const char *name, struct own_cert *c, uint8_t *b, struct mst_diag *d)
 {
@@ -162,12 +173,7 @@ int own_erase(struct mst_secenv *env, struct mst_diag *d)
 		lost |= r == MST_SECENV_CORRUPT;
 		r = r == MST_SECENV_CORRUPT ? 0 : r;
 	}
-	if (c)
-		own_wipe(c);
-	if (b)
-		mst_wipe(b, BLOB_MAX);
-	free(c);
-	free(b);
+	give_back(c, b);
 	return !r && lost ? MST_SECENV_CORRUPT : r;
 }
 
@@ -180,12 +186,7 @@ json_t *own_status(struct mst_secenv *env)
 
 	if (b && c && env->ops->load_blob(env, names[OWN_ACTIVE], b, BLOB_MAX, &n, NULL) == 0 && n && get((struct mst_view){ b, n }, c))
 		o = json_pack("{s:s, s:o, s:o}", "name", c->name.value, "obtained", status_time(c->obtained), "until", status_time(c->not_after));
-	if (c)
-		own_wipe(c);
-	if (b)
-		mst_wipe(b, BLOB_MAX);
-	free(c);
-	free(b);
+	give_back(c, b);
 	return o;
 }
 

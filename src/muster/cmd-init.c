@@ -13,7 +13,7 @@
 #include "init-ca.h"
 #include "init-place.h"
 #include "install.h"
-#include "keeper/keeper.h"
+#include "keeper/signer.h"
 #include "muster.h"
 #include "muster/version.h"
 #include "transport/address.h"
@@ -26,26 +26,16 @@ static const char *const directories[] = { "", "tls", "anchors", "crls", "store"
 struct keeper_issuer {
 	struct mst_keeper *keeper;
 	struct mst_view issuer;
-	const char *subject;
 };
-
-/* The operator at the console is the authority here: init runs before there is any role that could decide. */
-static int sign_by_keeper(struct mst_signer *s, struct mst_view tbs, uint8_t *out, size_t cap, size_t *ret_n)
-{
-	struct keeper_issuer *k = s->ctx;
-	struct mst_authorisation leave = { .what = MST_AUTH_SIGN };
-
-	snprintf(leave.key_id, sizeof(leave.key_id), "%s", k->subject);
-	snprintf(leave.to, sizeof(leave.to), "muster init");
-	return k->keeper->ops->sign(k->keeper, &leave, tbs, out, cap, ret_n);
-}
 
 static int issue_by_keeper(void *arg, struct mst_view spki, const struct mst_cert_spec *spec, uint8_t *ret_der, size_t cap, size_t *ret_n)
 {
 	struct keeper_issuer *k = arg;
-	struct mst_signer signer = { .ctx = k, .sign_tbs = sign_by_keeper };
+	/* the operator at the console is the authority here: init runs before there is any role that could decide */
+	struct mst_authorisation leave = mst_keeper_own_leave(spec->common_name, "muster init");
+	struct mst_keeper_signer signer = mst_keeper_signer_of(k->keeper, &leave);
 
-	return mst_cert_issue(mst_crypto_openssl(), &signer, k->issuer, spki, spec, ret_der, cap, ret_n);
+	return mst_cert_issue(mst_crypto_openssl(), &signer.signer, k->issuer, spki, spec, ret_der, cap, ret_n);
 }
 
 static int issue_server(struct keeper_issuer *k, const char *fqdn, const char *prefix)
@@ -57,7 +47,6 @@ static int issue_server(struct keeper_issuer *k, const char *fqdn, const char *p
 	snprintf(spec.san[0].value, sizeof(spec.san[0].value), "%s", fqdn);
 	spec.not_before = wall_clock() - 60;
 	spec.not_after = spec.not_before + (int64_t)SERVER_DAYS * 86400;
-	k->subject = spec.common_name;
 	return issue_files(issue_by_keeper, k, k->issuer, &spec, prefix);
 }
 
@@ -65,12 +54,12 @@ static int issue_server(struct keeper_issuer *k, const char *fqdn, const char *p
 static int issue_list(struct keeper_issuer *k, const char *path)
 {
 	static uint8_t der[4096];
-	struct mst_signer signer = { .ctx = k, .sign_tbs = sign_by_keeper };
+	struct mst_authorisation leave = mst_keeper_own_leave(MST_KEEPER_CRL, "muster init");
+	struct mst_keeper_signer signer = mst_keeper_signer_of(k->keeper, &leave);
 	mst_time now = wall_clock();
 	size_t n = 0;
 
-	k->subject = MST_KEEPER_CRL;
-	if (mst_crl_issue(&signer, k->issuer, NULL, 0, now, now - 60, now + (int64_t)LIST_DAYS * 86400, der, sizeof(der), &n) != 0) {
+	if (mst_crl_issue(&signer.signer, k->issuer, NULL, 0, now, now - 60, now + (int64_t)LIST_DAYS * 86400, der, sizeof(der), &n) != 0) {
 		complain("the revocation list could not be made");
 		return EXIT_FAULT;
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crypto/pki.h"
+#include "keeper/signer.h"
 #include "role/admin/admin.h"
 #include "role/admin/decide.h"
 
@@ -103,27 +104,16 @@ int admin_revoked_count(struct mst_role_env *env, const char *serial, struct adm
 
 /* --- the list --- */
 
-struct by_keeper { struct mst_keeper *keeper; struct mst_authorisation leave; int outcome; };
-
-static int sign_by_keeper(struct mst_signer *s, struct mst_view tbs, uint8_t *out, size_t cap, size_t *ret_n)
-{
-	struct by_keeper *k = s->ctx;
-
-	k->outcome = k->keeper->ops->sign(k->keeper, &k->leave, tbs, out, cap, ret_n);
-	return k->outcome;
-}
-
 static int issue(struct mst_role_env *env, const struct mst_authorisation *leave, const struct mst_revoked *rows, size_t n_rows,
 		 struct mst_list *l)
 {
-	struct by_keeper k = { env->keeper, *leave, 0 };
-	struct mst_signer signer = { .ctx = &k, .sign_tbs = sign_by_keeper };
+	struct mst_keeper_signer k = mst_keeper_signer_of(env->keeper, leave);
 	uint8_t ca[MST_CERT_MAX];
 	size_t n = 0;
 	int r = env->keeper->ops->ca_cert(env->keeper, ca, sizeof(ca), &n);
 
 	if (!r)
-		r = mst_crl_issue(&signer, (struct mst_view){ ca, n }, rows, n_rows, l->number, l->made, l->until, l->der, l->cap, &l->n);
+		r = mst_crl_issue(&k.signer, (struct mst_view){ ca, n }, rows, n_rows, l->number, l->made, l->until, l->der, l->cap, &l->n);
 	/* the device with the CA's key: not now */
 	return r > 0 ? k.outcome == MST_KEEPER_AWAY ? MST_FAULT_IO : MST_FAULT_CRYPTO : r;
 }

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "keeper/signer.h"
+
 /* --- octets → call --- */
 
 static void decode_csr(const struct mst_exchange *x, struct est_call *c)
@@ -136,16 +138,6 @@ static int load(struct mst_role_env *env, const struct est_call *c, const struct
 
 /* --- verdict → store, and the certificate --- */
 
-struct by_keeper { struct mst_keeper *keeper; struct mst_authorisation *leave; int outcome; };
-
-static int sign_by_keeper(struct mst_signer *s, struct mst_view tbs, uint8_t *out, size_t cap, size_t *ret_n)
-{
-	struct by_keeper *k = s->ctx;
-
-	k->outcome = k->keeper->ops->sign(k->keeper, k->leave, tbs, out, cap, ret_n);
-	return k->outcome;
-}
-
 static void refused_after_all(struct est_verdict *v, int rsc, const char *say, const char *why)
 {
 	const char *what = v->what;
@@ -181,8 +173,7 @@ static int make(struct mst_role_env *env, const struct est_call *c, struct mst_v
 {
 	struct mst_cert_spec spec = { .role = MST_CERT_CLIENT, .n_san = 1, .not_before = env->now - 60, .not_after = v->until,
 				      .path_len = -1 };
-	struct by_keeper k = { env->keeper, &v->leave, 0 };
-	struct mst_signer signer = { .ctx = &k, .sign_tbs = sign_by_keeper };
+	struct mst_keeper_signer k = mst_keeper_signer_of(env->keeper, &v->leave);
 	struct mst_cert_info info;
 	struct mst_view der;
 	size_t n = 0;
@@ -195,7 +186,7 @@ static int make(struct mst_role_env *env, const struct est_call *c, struct mst_v
 	r = mst_store_event_last(env->store, &v->leave.event);
 	v->leave.event++;
 	if (!r)
-		r = mst_cert_issue(env->crypto, &signer, ca, (struct mst_view){ c->csr.spki, c->csr.n_spki }, &spec, ret->der.b,
+		r = mst_cert_issue(env->crypto, &k.signer, ca, (struct mst_view){ c->csr.spki, c->csr.n_spki }, &spec, ret->der.b,
 				   sizeof(ret->der.b), &n);
 	if (r > 0) {
 		said_no(v, k.outcome);
