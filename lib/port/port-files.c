@@ -17,23 +17,11 @@ static int failed(char *detail, const char *path, const struct mst_diag *d, cons
 	return -1;
 }
 
-/* The private key is this device: nobody else's eyes, nobody else's file (as muster-agent and musterd ask of theirs). NULL: it is. */
-static const char *distrust(int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-		return "not a regular file";
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return "belongs to neither root nor this program's user";
-	return mst_is_private(fd, &st) ? NULL : "may be read or changed by others; chmod 600";
-}
-
 /* A secret is no file that one waits for (a pipe). NULL with the reason in `detail`. */
 static FILE *open_file(const char *path, bool secret, char *detail)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | (secret ? O_NONBLOCK : 0));
-	const char *why = fd >= 0 && secret ? distrust(fd) : NULL;
+	const char *why = fd >= 0 && secret ? mst_private_distrust(fd) : NULL;
 	FILE *f = fd >= 0 && !why ? fdopen(fd, "r") : NULL;
 
 	if (!f)

@@ -39,6 +39,17 @@ bool mst_is_private(int fd, const struct stat *st)
 	return !(st->st_mode & 007) && names_one(&acl, fgetxattr(fd, list_name, &acl, sizeof(acl)), false, geteuid());
 }
 
+const char *mst_private_distrust(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return "not a regular file";
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return "belongs to neither root nor this program's user";
+	return mst_is_private(fd, &st) ? NULL : "may be read or changed by others; chmod 600";
+}
+
 bool mst_is_private_file(const char *path, const struct stat *st, bool any_reader)
 {
 	struct list acl;

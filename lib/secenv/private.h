@@ -13,6 +13,8 @@
 
 /* Of a file that is open; the reader is this process's user. */
 bool mst_is_private(int fd, const struct stat *st);
+/* Of a private key's file, which is its holder: nobody else's eyes, and nobody else's file. NULL, or what is wrong with it. */
+const char *mst_private_distrust(int fd);
 /* Of one by its name, which need not be readable. `any_reader`: whoever the list names, if it is one alone: for those who look
  * at somebody else's files (doctor). */
 bool mst_is_private_file(const char *path, const struct stat *st, bool any_reader);

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -81,23 +80,11 @@ static bool wrong(const char *what, const char *value, const char *expected)
 
 /* --- files --- */
 
-/* The private key is this NAF towards the BSF: nobody else's eyes, nobody else's file (as musterd and the agent ask of theirs). NULL: it is. */
-static const char *distrust(int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-		return "is no regular file";
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return "belongs to neither root nor this program's user";
-	return mst_is_private(fd, &st) ? NULL : "others may read this key: chmod 600";
-}
-
 /* A secret is no file that one waits for (a pipe). NULL with a word to people. */
 static FILE *open_file(const char *what, const char *path, bool secret)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | (secret ? O_NONBLOCK : 0));
-	const char *why = fd < 0 ? "cannot be read" : secret ? distrust(fd) : NULL;
+	const char *why = fd < 0 ? "cannot be read" : secret ? mst_private_distrust(fd) : NULL;
 	FILE *f = why ? NULL : fdopen(fd, "r");
 
 	if (f)
