@@ -105,7 +105,8 @@ int pg_schema(struct pg *p, struct mst_diag *d)
 
 	/* the second time for whoever made its table at the same moment as another */
 	for (int i = 0; i < 2 && r == MST_FAULT_STORE && p->c && !d->text[0]; i++) {
-		r = exec(&p->q, "BEGIN");
+		/* the table of a fleet is not changed in the time that an enrolment may take; how long a lock is waited for stays as it is */
+		r = exec(&p->q, "BEGIN; SET LOCAL statement_timeout = 0");
 		r = r ? r : bring_up(&p->q, d);
 		r = r ? r : exec(&p->q, "COMMIT");
 		if (r && p->c && pq.PQtransactionStatus(p->c) != PQTRANS_IDLE)

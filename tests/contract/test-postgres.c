@@ -2,6 +2,7 @@
 #include "contract.h"
 #include "cut.h"
 #include "store/migration.h"
+#include "store/pg.h"
 #include "store/sql.h"
 
 #include <netinet/in.h>
@@ -317,6 +318,29 @@ static void realms_before_0021(void **state)
 	contract_realms_before_0021(*state, by_hand);
 }
 
+/* The table of a fleet is not changed in the twenty seconds that an enrolment may take: no statement of a migration is cut short. */
+static void as_long_as_it_takes(void **state)
+{
+	static const char watch[] = "CREATE FUNCTION %s.cut_short() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN"
+				    " IF current_schema() = '%s' AND current_setting('statement_timeout') <> '0' THEN RAISE EXCEPTION 'cut short'; END IF; END $$;"
+				    "CREATE EVENT TRIGGER %s ON ddl_command_end EXECUTE FUNCTION %s.cut_short()";
+	struct fix *f = contract_new();
+	void *st = f;
+	struct mst_diag d;
+	char sql[600];
+
+	(void)state;
+	snprintf(sql, sizeof(sql), watch, f->schema, f->schema, f->schema, f->schema);
+	contract_sql(sql);
+	if (mst_store_open(f->url, &f->s, &d))
+		fail_msg("%s", d.text);
+	snprintf(sql, sizeof(sql), "DROP EVENT TRIGGER %s", f->schema);
+	contract_sql(sql);
+	/* and what comes afterwards is */
+	assert_int_equal(pg_do(pg_of(sq_of(f->s)), "SELECT 1 / (current_setting('statement_timeout') = '20s')::int"), 0);
+	contract_tear_down(&st);
+}
+
 /* What the database says no to, whoever asks. */
 static void refused(void **state)
 {
@@ -466,7 +490,8 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lost_anywhere), cmocka_unit_test(a_host_that_says_nothing), T(ended_by_the_server), T(not_to_be_serialised), T(at_the_same_time), T(others_at_a_rotation), cmocka_unit_test(by_other_hands), T(suspended_before_0019), T(realms_before_0021), T(refused),
+		cmocka_unit_test(lost_anywhere), cmocka_unit_test(a_host_that_says_nothing), T(ended_by_the_server), T(not_to_be_serialised), T(at_the_same_time), T(others_at_a_rotation), cmocka_unit_test(by_other_hands), T(suspended_before_0019), T(realms_before_0021),
+		cmocka_unit_test(as_long_as_it_takes), T(refused),
 		cmocka_unit_test(words), T(numbers),
 	};
 
