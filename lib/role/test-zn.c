@@ -133,6 +133,12 @@ static void a_realm_in_capitals_is_that_sims(void **state)
 	home.sim.state = MST_SIM_SUSPENDED;
 	keep_home(false);
 	assert_int_equal(zn("maf.sp.example", ask), 403);
+	/* a SIM that is removed is no other operator's because its node shouts */
+	assert_int_equal(mst_store_begin(g.store), 0);
+	assert_int_equal(mst_store_gba_flush(g.store, home.sim.impi, g.now, &(int64_t){ 0 }), 0);
+	assert_int_equal(mst_store_sim_delete(g.store, home.sim.id), 0);
+	assert_int_equal(mst_store_commit(g.store), 0);
+	assert_int_equal(zn("maf.sp.example", ask), 404);
 }
 
 /* A move while an answer of the HSS is under way leaves settings that name the node as it was called: nobody is told them. */

@@ -80,16 +80,19 @@ static const struct sq_col session_cols[] = {
 
 int sq_gba_session_insert(struct mst_store *s, const struct mst_gba_session *r)
 {
-	int e = sq_put(sq_of(s), SQ_GBA_SESSION_INSERT,
-		       "INSERT INTO gba_session (" SESSION_COLS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", NULL, 0,
-		       SQ_COLS(session_cols), r);
+	char subscriber[MST_ID_MAX];
+	int e;
 
+	mst_id_impi(r->session.impi, subscriber);
+	e = sq_put(sq_of(s), SQ_GBA_SESSION_INSERT,
+		   "INSERT INTO gba_session (subscriber, " SESSION_COLS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+		   SQ_ARGS(SQ_S(subscriber)), SQ_COLS(session_cols), r);
 	if (e)
 		return e;
 	e = sq_run(sq_of(s), SQ_GBA_SESSION_CROWD,
 		   "DELETE FROM gba_session WHERE rowid IN"
-		   " (SELECT rowid FROM gba_session WHERE impi = ?1 ORDER BY created DESC, rowid DESC LIMIT " SQ_ALL " OFFSET ?2)",
-		   SQ_ARGS(SQ_S(r->session.impi), SQ_I(MST_GBA_SESSIONS_OF_ONE)));
+		   " (SELECT rowid FROM gba_session WHERE subscriber = ?1 ORDER BY created DESC, rowid DESC LIMIT " SQ_ALL " OFFSET ?2)",
+		   SQ_ARGS(SQ_S(subscriber), SQ_I(MST_GBA_SESSIONS_OF_ONE)));
 	return e < 0 ? e : 0;
 }
 
@@ -100,10 +103,11 @@ int sq_gba_session_get(struct mst_store *s, const char *btid, struct mst_gba_ses
 }
 
 /* Two may be of the same second: the later one has the larger rowid. */
-int sq_gba_session_newest(struct mst_store *s, const char *impi, struct mst_gba_session *ret)
+int sq_gba_session_newest(struct mst_store *s, const char *subscriber, struct mst_gba_session *ret)
 {
-	return sq_one(sq_of(s), SQ_GBA_SESSION_NEWEST, "SELECT " SESSION_COLS " FROM gba_session WHERE impi = ?1 ORDER BY created DESC, rowid DESC LIMIT 1",
-		      SQ_ARGS(SQ_S(impi)), SQ_COLS(session_cols), ret);
+	return sq_one(sq_of(s), SQ_GBA_SESSION_NEWEST,
+		      "SELECT " SESSION_COLS " FROM gba_session WHERE subscriber = ?1 ORDER BY created DESC, rowid DESC LIMIT 1", SQ_ARGS(SQ_S(subscriber)),
+		      SQ_COLS(session_cols), ret);
 }
 
 int sq_gba_session_used(struct mst_store *s, const char *btid, mst_time now)
@@ -112,15 +116,15 @@ int sq_gba_session_used(struct mst_store *s, const char *btid, mst_time now)
 		      SQ_ARGS(SQ_S(btid), SQ_I(now)));
 }
 
-int sq_gba_session_list(struct mst_store *s, const char *impi, const char *after, size_t limit,
+int sq_gba_session_list(struct mst_store *s, const char *subscriber, const char *after, size_t limit,
 			int (*each)(void *, const struct mst_gba_session *), void *arg)
 {
 	static const char all[] = "SELECT " SESSION_COLS " FROM gba_session WHERE btid > ?1 ORDER BY btid LIMIT ?2";
-	static const char of_one[] = "SELECT " SESSION_COLS " FROM gba_session WHERE btid > ?1 AND impi = ?3 ORDER BY btid LIMIT ?2";
+	static const char of_one[] = "SELECT " SESSION_COLS " FROM gba_session WHERE btid > ?1 AND subscriber = ?3 ORDER BY btid LIMIT ?2";
 	static _Thread_local struct mst_gba_session row;
 	struct sq_iter it;
-	int r = sq_iter_open(&it, sq_of(s), impi ? SQ_GBA_SESSION_LIST_ONE : SQ_GBA_SESSION_LIST, impi ? of_one : all,
-			     (const struct sq_arg[]){ SQ_S(after), SQ_I(sq_limit(limit)), SQ_S(impi ? impi : "") }, impi ? 3 : 2);
+	int r = sq_iter_open(&it, sq_of(s), subscriber ? SQ_GBA_SESSION_LIST_ONE : SQ_GBA_SESSION_LIST, subscriber ? of_one : all,
+			     (const struct sq_arg[]){ SQ_S(after), SQ_I(sq_limit(limit)), SQ_S(subscriber ? subscriber : "") }, subscriber ? 3 : 2);
 
 	while (!r && sq_iter_next(&it, SQ_COLS(session_cols), &row))
 		r = each(arg, &row);
@@ -139,10 +143,13 @@ static const struct sq_col tmpi_cols[] = { T(SQ_TEXT, impi), T(SQ_TEXT, tmpi), T
 
 int sq_gba_tmpi_put(struct mst_store *s, const struct mst_gba_tmpi *r)
 {
+	char subscriber[MST_ID_MAX];
+
+	mst_id_impi(r->impi, subscriber);
 	return sq_put(sq_of(s), SQ_GBA_TMPI_PUT,
-		      "INSERT INTO gba_tmpi (impi, tmpi, made) VALUES (?1, ?2, ?3)"
-		      " ON CONFLICT (impi) DO UPDATE SET tmpi = excluded.tmpi, made = excluded.made",
-		      NULL, 0, SQ_COLS(tmpi_cols), r);
+		      "INSERT INTO gba_tmpi (subscriber, impi, tmpi, made) VALUES (?1, ?2, ?3, ?4)"
+		      " ON CONFLICT (subscriber) DO UPDATE SET impi = excluded.impi, tmpi = excluded.tmpi, made = excluded.made",
+		      SQ_ARGS(SQ_S(subscriber)), SQ_COLS(tmpi_cols), r);
 }
 
 int sq_gba_tmpi_get(struct mst_store *s, const char *tmpi, struct mst_gba_tmpi *ret)
@@ -213,25 +220,22 @@ static int note_flush(struct mst_store *s, const char *key, mst_time now)
 		      SQ_ARGS(SQ_S(key), SQ_I(now)));
 }
 
-int sq_gba_flush(struct mst_store *s, const char *impi, mst_time now, int64_t *ret_sessions)
+int sq_gba_flush(struct mst_store *s, const char *subscriber, mst_time now, int64_t *ret_sessions)
 {
 	static const char *const all[] = { "DELETE FROM gba_run", "DELETE FROM gba_tmpi", "DELETE FROM gba_lock", "DELETE FROM gba_session" };
-	static const char *const of_one[] = { "DELETE FROM gba_run WHERE impi IN (?1, ?2)", "DELETE FROM gba_tmpi WHERE impi IN (?1, ?2)",
-					      "DELETE FROM gba_lock WHERE impi IN (?1, ?2)", "DELETE FROM gba_session WHERE impi IN (?1, ?2)" };
-	char key[MST_ID_MAX] = "";
+	static const char *const of_one[] = { "DELETE FROM gba_run WHERE impi = ?1", "DELETE FROM gba_tmpi WHERE subscriber = ?1",
+					      "DELETE FROM gba_lock WHERE impi = ?1", "DELETE FROM gba_session WHERE subscriber = ?1" };
 	int64_t n = 0;
 
-	if (impi)
-		mst_id_impi(impi, key);
 	for (size_t i = 0; i < MST_COUNT(all); i++) {
-		int r = sq_run(sq_of(s), SQ_NO_SLOT, (impi ? of_one : all)[i], (const struct sq_arg[]){ SQ_S(impi), SQ_S(key) }, impi ? 2 : 0);
+		int r = sq_run(sq_of(s), SQ_NO_SLOT, (subscriber ? of_one : all)[i], (const struct sq_arg[]){ SQ_S(subscriber) }, subscriber ? 1 : 0);
 
 		if (r < 0)
 			return r;
 		n = r ? 0 : sq_of(s)->changes;
 	}
 	*ret_sessions = n;
-	return note_flush(s, key, now);
+	return note_flush(s, subscriber ? subscriber : "", now);
 }
 
 int sq_gba_flushed(struct mst_store *s, const char *impi, int64_t *ret_n)

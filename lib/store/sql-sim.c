@@ -44,10 +44,11 @@ int sq_sim_insert(struct mst_store *s, struct mst_sim *r)
 	return rc;
 }
 
+/* What it is called stays: of two that differ in the capitals of their realms one is written as somebody typed it (0021). */
 int sq_sim_update(struct mst_store *s, const struct mst_sim *r)
 {
 	return sq_put(sq_of(s), SQ_SIM_UPDATE,
-		      "UPDATE sim SET imsi = ?2, impi = ?3, msisdn = ?4, algorithm = ?5, key = ?6, amf = ?7, sqn = ?8, ind = ?9, state = ?10, "
+		      "UPDATE sim SET imsi = ?2, msisdn = ?4, algorithm = ?5, key = ?6, amf = ?7, sqn = ?8, ind = ?9, state = ?10, "
 		      "reason = ?11, node = ?12, uicc = ?13, lifetime = ?14, naf_group = ?15, gsid = ?16, created = ?17, changed = ?18, "
 		      "vectors = ?19, vector_at = ?20, paced = ?21, key_choice = ?22 WHERE id = ?1",
 		      NULL, 0, SQ_COLS(sim_cols), r);

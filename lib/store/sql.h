@@ -435,9 +435,9 @@ int sq_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba_run *r
 int sq_gba_run_settle(struct mst_store *s, const struct gba_run *r);
 int sq_gba_session_insert(struct mst_store *s, const struct mst_gba_session *r);
 int sq_gba_session_get(struct mst_store *s, const char *btid, struct mst_gba_session *ret);
-int sq_gba_session_newest(struct mst_store *s, const char *impi, struct mst_gba_session *ret);
+int sq_gba_session_newest(struct mst_store *s, const char *subscriber, struct mst_gba_session *ret);
 int sq_gba_session_used(struct mst_store *s, const char *btid, mst_time now);
-int sq_gba_session_list(struct mst_store *s, const char *impi, const char *after, size_t limit,
+int sq_gba_session_list(struct mst_store *s, const char *subscriber, const char *after, size_t limit,
 		        int (*each)(void *, const struct mst_gba_session *), void *arg);
 int sq_gba_session_delete(struct mst_store *s, const char *btid);
 int sq_gba_tmpi_put(struct mst_store *s, const struct mst_gba_tmpi *r);
@@ -446,7 +446,7 @@ int sq_gba_lock_put(struct mst_store *s, const struct mst_gba_lock *r);
 int sq_gba_lock_get(struct mst_store *s, const char *impi, const char *origin, struct mst_gba_lock *ret);
 int sq_gba_lock_delete(struct mst_store *s, const char *impi, const char *origin);
 int sq_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n);
-int sq_gba_flush(struct mst_store *s, const char *impi, mst_time now, int64_t *ret_sessions);
+int sq_gba_flush(struct mst_store *s, const char *subscriber, mst_time now, int64_t *ret_sessions);
 int sq_gba_flushed(struct mst_store *s, const char *impi, int64_t *ret_n);
 
 int sq_rules_version(struct mst_store *s, struct mst_rules_version *ret);

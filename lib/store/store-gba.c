@@ -1,4 +1,4 @@
-/* Dispatch of what the BSF keeps; challenges and locks by the IMPI that is looked for. */
+/* Dispatch of what the BSF keeps, by the IMPI that is looked for. */
 #include "store/ops.h"
 
 int mst_store_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r)
@@ -40,7 +40,10 @@ int mst_store_gba_session_get(struct mst_store *s, const char *btid, struct mst_
 
 int mst_store_gba_session_newest(struct mst_store *s, const char *impi, struct mst_gba_session *ret)
 {
-	return s->ops->gba_session_newest(s, impi, ret);
+	char key[MST_ID_MAX];
+
+	mst_id_impi(impi, key);
+	return s->ops->gba_session_newest(s, key, ret);
 }
 
 int mst_store_gba_session_used(struct mst_store *s, const char *btid, mst_time now)
@@ -51,7 +54,11 @@ int mst_store_gba_session_used(struct mst_store *s, const char *btid, mst_time n
 int mst_store_gba_session_list(struct mst_store *s, const char *impi, const char *after, size_t limit,
 			       int (*each)(void *, const struct mst_gba_session *), void *arg)
 {
-	return s->ops->gba_session_list(s, impi, after, limit, each, arg);
+	char key[MST_ID_MAX];
+
+	if (impi)
+		mst_id_impi(impi, key);
+	return s->ops->gba_session_list(s, impi ? key : NULL, after, limit, each, arg);
 }
 
 int mst_store_gba_session_delete(struct mst_store *s, const char *btid)
@@ -100,7 +107,11 @@ int mst_store_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigne
 
 int mst_store_gba_flush(struct mst_store *s, const char *impi, mst_time now, int64_t *ret_sessions)
 {
-	return s->ops->gba_flush(s, impi, now, ret_sessions);
+	char key[MST_ID_MAX];
+
+	if (impi)
+		mst_id_impi(impi, key);
+	return s->ops->gba_flush(s, impi ? key : NULL, now, ret_sessions);
 }
 
 int mst_store_gba_flushed(struct mst_store *s, const char *impi, int64_t *ret_n)

@@ -17,13 +17,7 @@ int mst_store_sim_number(struct mst_store *s, const struct mst_sim *r)
 
 int mst_store_sim_update(struct mst_store *s, const struct mst_sim *r)
 {
-	struct mst_sim row = *r;
-	int rc;
-
-	mst_id_impi(row.impi, row.impi);
-	rc = s->ops->sim_update(s, &row);
-	mst_wipe(&row.key, sizeof(row.key));
-	return rc;
+	return s->ops->sim_update(s, r);
 }
 
 int mst_store_sim_delete(struct mst_store *s, int64_t id)

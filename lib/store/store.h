@@ -391,8 +391,8 @@ int mst_store_briefing_prune(struct mst_store *s, const char *who, size_t most, 
  * --- bsf and zn: Ub and Zn (TS 33.220); nobody else reads them ---
  *
  * A challenge is settled once, whichever engine comes first. Several engines have a PostgreSQL database; SQLite has one.
- * Challenges and locks are kept and found by mst_id_impi() of the IMPI: one subscriber, however its realm is written. Sessions
- * have the IMPI as their node says it, since keys are derived of that.
+ * All of it is found by mst_id_impi() of the IMPI: one subscriber, however its realm is written. Challenges and locks are kept by
+ * it; sessions and TMPIs have the IMPI as their node says it, since keys are derived of that.
  */
 #define MST_GBA_RUNS_OF_ONE 16            /* challenges of one subscriber to one origin that are kept at a time */
 #define MST_GBA_ORIGIN_MAX 48             /* where a request came from: an address of IPv4, or the first 64 bits of one of IPv6 */
@@ -481,7 +481,7 @@ struct mst_sim {
 int mst_store_sim_insert(struct mst_store *s, struct mst_sim *r);                    /* sets r->id; EXISTS; NONE: no such node */
 /* Only what a vector changes: sqn, vectors, vector_at, paced. NONE: no such SIM, or the number is not above the one stored. */
 int mst_store_sim_number(struct mst_store *s, const struct mst_sim *r);
-int mst_store_sim_update(struct mst_store *s, const struct mst_sim *r);              /* EXISTS: a name or the node is taken; NONE */
+int mst_store_sim_update(struct mst_store *s, const struct mst_sim *r);              /* all but the IMPI; EXISTS: another name or the node is taken; NONE */
 int mst_store_sim_delete(struct mst_store *s, int64_t id);
 enum mst_sim_name { MST_SIM_BY_IMSI, MST_SIM_BY_IMPI, MST_SIM_BY_MSISDN };
 int mst_store_sim_find(struct mst_store *s, enum mst_sim_name by, const char *name, struct mst_sim *ret);

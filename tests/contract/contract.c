@@ -324,18 +324,25 @@ struct mst_sim make_sim(int i)
 	return r;
 }
 
-/* SIMs are found with the realm in lower case; of two that differ in nothing else the one that is written so keeps it. */
+/*
+ * SIMs are found with the realm in lower case; of two that differ in nothing else the one that is written so keeps it. Sessions are found by
+ * it, too (0023), and the newest name stands.
+ */
 void contract_realms_before_0021(struct fix *f, void (*by_hand)(const struct fix *f, const char *sql))
 {
+	struct mst_gba_session e = { .session = { .btid = "b@bsf", .impi = "A@IMS.example.ORG", .expires = 5 }, .ks = { { 7 }, 1 } };
+	struct mst_gba_tmpi t;
 	struct mst_sim a[3], got;
 
+	assert_int_equal(mst_store_gba_session_insert(f->s, &e), 0);
 	for (int i = 0; i < 3; i++) {
 		a[i] = make_sim(i);
 		assert_int_equal(mst_store_sim_insert(f->s, &a[i]), 0);
 	}
 	f->s = mst_store_close(f->s);
-	by_hand(f, "UPDATE sim SET impi = 'A@IMS.example.ORG' WHERE imsi = '001010000000000'; UPDATE sim SET impi = 'b@IMS.example.org' WHERE imsi = '001010000000001';"
-		   " UPDATE sim SET impi = 'b@ims.example.org' WHERE imsi = '001010000000002';" CONTRACT_BACK_0022 " DELETE FROM schema_version WHERE number >= 21");
+	by_hand(f, CONTRACT_BACK_0022 "INSERT INTO gba_tmpi VALUES ('A@IMS.example.ORG', 'new', 3), ('A@ims.example.org', 'old', 2), ('A@Ims.example.org', 'older', 1);"
+		   "UPDATE sim SET impi = 'A@IMS.example.ORG' WHERE imsi = '001010000000000'; UPDATE sim SET impi = 'b@IMS.example.org' WHERE imsi = '001010000000001';"
+		   " UPDATE sim SET impi = 'b@ims.example.org' WHERE imsi = '001010000000002'; DELETE FROM schema_version WHERE number >= 21");
 	contract_reopen(f);
 	assert_int_equal(mst_store_sim_find(f->s, MST_SIM_BY_IMPI, "A@ims.example.org", &got), 0);
 	assert_true(got.id == a[0].id);
@@ -343,4 +350,14 @@ void contract_realms_before_0021(struct fix *f, void (*by_hand)(const struct fix
 	assert_true(got.id == a[2].id);
 	assert_int_equal(mst_store_sim_find(f->s, MST_SIM_BY_IMSI, a[1].imsi, &got), 0);
 	assert_string_equal(got.impi, "b@IMS.example.org");
+	assert_int_equal(mst_store_gba_session_newest(f->s, "A@ims.example.org", &e), 0);
+	assert_string_equal(e.session.impi, "A@IMS.example.ORG");
+	assert_int_equal(mst_store_gba_tmpi_get(f->s, "new", &t), 0);
+	assert_string_equal(t.impi, "A@IMS.example.ORG");
+	assert_int_equal(mst_store_gba_tmpi_get(f->s, "old", &t), MST_STORE_NONE);
+	/* and is suspended like any other */
+	got.state = MST_SIM_SUSPENDED;
+	assert_int_equal(mst_store_sim_update(f->s, &got), 0);
+	assert_int_equal(mst_store_sim_find(f->s, MST_SIM_BY_IMSI, a[1].imsi, &got), 0);
+	assert_true(got.state == MST_SIM_SUSPENDED && !strcmp(got.impi, "b@IMS.example.org"));
 }

@@ -45,9 +45,12 @@ int group_of_one(struct mst_store *s, int i);
 /* Things that hold at any time: the audit chain, the counters. Returns how many nodes there are. */
 int64_t check_invariants(struct mst_store *s);
 
-/* What takes 0022 back: for databases as they were before it. */
+/* What takes 0022 and what came after it back: for databases as they were before. */
 #define CONTRACT_BACK_0022 " DROP INDEX credential_head; DROP INDEX keyreg_head; DROP INDEX sim_head; DROP INDEX gba_session_head; DROP INDEX gba_run_head;" \
-			   " ALTER TABLE rotation DROP COLUMN stays;"
+			   " ALTER TABLE rotation DROP COLUMN stays;" CONTRACT_BACK_0023
+#define CONTRACT_BACK_0023 " DROP INDEX gba_session_subscriber; ALTER TABLE gba_session DROP COLUMN subscriber; DROP TABLE gba_tmpi;" \
+			   " CREATE INDEX gba_session_impi ON gba_session (impi, created);" \
+			   " CREATE TABLE gba_tmpi (impi TEXT NOT NULL PRIMARY KEY, tmpi TEXT NOT NULL UNIQUE, made BIGINT NOT NULL);"
 /* A database as it was before 0021, in which IMPIs are as somebody typed them; `by_hand` makes those changes while the store is closed. */
 void contract_realms_before_0021(struct fix *f, void (*by_hand)(const struct fix *f, const char *sql));
 

@@ -257,6 +257,40 @@ static void names_and_guesses(void **state)
 	assert_int_equal(mst_store_gba_lock_delete(s, IMPI, ""), MST_STORE_NONE);
 }
 
+/* The sessions and the TMPI of one subscriber are found, counted together and flushed, and have the IMPI as it was said. */
+static void sessions_in_any_spelling(void **state)
+{
+	static const char *const said[] = { "u@IMS.Example.com", "u@ims.example.com", "u@IMS.EXAMPLE.com" };
+	struct mst_gba_tmpi t = { .made = 5 }, got_t;
+	static struct mst_gba_session e, got;
+	struct mst_store *s = of(state);
+	int64_t n;
+
+	for (int i = 0; i < MST_GBA_SESSIONS_OF_ONE + 2; i++) {
+		e = *make_session(i);
+		snprintf(e.session.impi, sizeof(e.session.impi), "%s", said[i % 3]);
+		assert_int_equal(mst_store_gba_session_insert(s, &e), 0);
+		snprintf(t.impi, sizeof(t.impi), "%s", said[i % 3]);
+		snprintf(t.tmpi, sizeof(t.tmpi), "%d@tmpi", i);
+		assert_int_equal(mst_store_gba_tmpi_put(s, &t), 0);
+	}
+	e = *make_session(100);
+	snprintf(e.session.impi, sizeof(e.session.impi), "U@ims.example.com");
+	assert_int_equal(mst_store_gba_session_insert(s, &e), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(count_of(s, said[i]), MST_GBA_SESSIONS_OF_ONE);
+		assert_int_equal(mst_store_gba_session_newest(s, said[i], &got), 0);
+		assert_string_equal(got.session.impi, said[(MST_GBA_SESSIONS_OF_ONE + 1) % 3]);
+	}
+	assert_int_equal(mst_store_gba_tmpi_get(s, "0@tmpi", &got_t), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_tmpi_get(s, t.tmpi, &got_t), 0);
+	assert_string_equal(got_t.impi, t.impi);
+	assert_int_equal(mst_store_gba_flush(s, said[1], 5000, &n), 0);
+	assert_int_equal(n, MST_GBA_SESSIONS_OF_ONE);
+	assert_int_equal(mst_store_gba_tmpi_get(s, t.tmpi, &got_t), MST_STORE_NONE);
+	assert_int_equal(count_of(s, NULL), 1);
+}
+
 /* One subscriber, however the realm of its IMPI is written: its challenges and locks are found, and flushed. */
 static void one_subscriber_in_any_spelling(void **state)
 {
@@ -453,7 +487,7 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
 	const struct CMUnitTest t[] = { T(challenges), T(challenges_wait_where_they_went), T(a_rand_is_good_once), T(sessions), T(the_newest_session), T(names_and_guesses), T(what_ends_goes_in_pieces),
-					T(one_subscriber_in_any_spelling), T(flushing), T(flushes_are_counted), T(two_at_one_store), T(nothing_half) };
+					T(one_subscriber_in_any_spelling), T(sessions_in_any_spelling), T(flushing), T(flushes_are_counted), T(two_at_one_store), T(nothing_half) };
 
 	contract_prefix = argc > 1 ? argv[1] : "sqlite:";
 	return cmocka_run_group_tests(t, NULL, NULL);

@@ -289,7 +289,7 @@ static void suspended_before_0019(void **state)
 	struct fix *f = *state;
 	struct mst_subscription sub = make_sub(1);
 	struct mst_node n = make_node(1);
-	char sql[600];
+	char sql[1200];
 
 	n.state = MST_NODE_SUSPENDED;
 	n.suspended_by = sub.suspended_by = MST_BY_PROVIDER;
@@ -307,7 +307,7 @@ static void suspended_before_0019(void **state)
 
 static void by_hand(const struct fix *f, const char *sql)
 {
-	char text[900];
+	char text[1200];
 
 	snprintf(text, sizeof(text), "SET search_path = %s; %s; RESET search_path", f->schema, sql);
 	contract_sql(text);

@@ -167,7 +167,7 @@ static bool stands(const char *impi)
 static void what_was_bootstrapped_ends(void **state)
 {
 	static const char *const act[][2] = { { "bind", "{\"node\":\"urn:n:1\"}" }, { "unbind", "" }, { "remove", "{\"reason\":\"lost\"}" } };
-	static const char impi[] = IMSI "@ims.mnc001.mcc001.3gppnetwork.org";
+	static const char impi[] = IMSI "@ims.mnc001.mcc001.3gppnetwork.org", shouted[] = IMSI "@IMS.MNC001.mcc001.3gppnetwork.org";
 	char target[100];
 
 	(void)state;
@@ -175,7 +175,8 @@ static void what_was_bootstrapped_ends(void **state)
 	bootstrapped("another", 50);
 	for (int i = 0; i < (int)MST_COUNT(act); i++) {
 		bootstrapped(impi, i);
-		assert_true(stands(impi));
+		bootstrapped(shouted, 10 + i);
+		assert_true(stands(impi) && stands(shouted));
 		/* it is only not served meanwhile */
 		if (!i) {
 			assert_int_equal(post("/v1/sims/" IMSI "/suspend", "{\"reason\":\"x\"}"), 2000);
@@ -184,7 +185,7 @@ static void what_was_bootstrapped_ends(void **state)
 		}
 		snprintf(target, sizeof(target), "/v1/sims/" IMSI "/%s", act[i][0]);
 		assert_int_equal(post(target, act[i][1]), 2000);
-		assert_false(stands(impi));
+		assert_false(stands(impi) || stands(shouted));
 	}
 	assert_true(stands("another"));
 }
