@@ -227,8 +227,8 @@ int keeper_files_read(const char *dir, const struct mst_keeper_device *dev, stru
 		r = keeper_keks_read(fd, dev, ret_f->kek, &ret_f->n_kek, d);
 	if (!r)
 		r = read_ca(fd, c, ret_f, d);
-	/* the power went between a new generation and this */
-	if (!r && ret_f->ca_gen != ret_f->kek[0].gen)
+	/* the power went between a new generation and this; who only looks may be another user, and leaves it to whoever starts */
+	if (!r && ret_f->ca_gen != ret_f->kek[0].gen && (!dev || dev->starts))
 		r = keeper_ca_seal(fd, c, &ret_f->kek[0], ret_f, d);
 	if (!r) {
 		*ret_dir = fd;

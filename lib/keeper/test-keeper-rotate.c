@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "keeper/keeper.h"
+#include "secenv/secenv.h"
 
 #define NOW INT64_C(1800000000)
 #define ID  "KM1@maf.example.com"
@@ -176,8 +177,15 @@ static void the_power_goes(void **state)
 	sh("cp -p ca.key old && printf half >kek-2.key.new && printf half >ca.key.new");
 	assert_int_equal(k->ops->rotate(k, &gen), 0);
 	shut();
-	sh("cp -p old ca.key && rm old");
+	sh("cp -p old ca.key && rm old && cp -a . ../changed");
+	/* who only looks has all the keys, and writes nothing: he may be somebody else */
+	assert_int_equal(mst_keeper_local_open_with(dir, &(struct mst_keeper_device){ .kind = MST_SECENV_FILE }, c, &k, NULL), 0);
+	assert_int_equal(mst_keeper_local_channel(k, ch.id, ch.key, MST_DUTY__ALL), 0);
+	same_key(&old, &key);
+	shut();
+	sh("diff -r . ../changed");
 	assert_int_equal(open_it(NULL), 0);
+	sh("! cmp -s ca.key ../changed/ca.key");
 	generations_are(2, 1);
 	same_key(&old, &key);
 	/* now it is the new one's: the old one may go */

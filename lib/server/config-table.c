@@ -25,7 +25,7 @@ static const char *const label_choices[] = { "bootstrap", "connection", NULL }; 
 	.count = offsetof(struct mst_conf, n), .max = MST_COUNT(((struct mst_conf *)0)->m)
 #define MUST (MST_CONF_NEEDED | MST_CONF_FIXED)
 #define ELEM(S, m) .offset = offsetof(S, m), .cap = sizeof(((S *)0)->m)
-#define ELEM_LST(S, m, n) .flags = MST_CONF_LIST, .offset = offsetof(S, m), .cap = sizeof(((S *)0)->m[0]), \
+#define ELEM_LST(more, S, m, n) .flags = MST_CONF_LIST | (more), .offset = offsetof(S, m), .cap = sizeof(((S *)0)->m[0]), \
 	.count = offsetof(S, n), .max = MST_COUNT(((S *)0)->m)
 #define RANGE(lo, hi) .least = (lo), .most = (hi)
 #define DAY INT64_C(86400)
@@ -42,9 +42,9 @@ static const char *const label_choices[] = { "bootstrap", "connection", NULL }; 
 	  .help = "dial this address instead of resolving the name; the name check stays" }, \
 	{ #role ".bsfs.binding", MST_CONF_T_CHOICE, 0, "sbi", NULL, ELEM(struct mst_conf_bsf, binding), .choices = binding_choices, \
 	  .help = "how Zn is spoken: sbi (TS 29.309, HTTP and JSON by TLS) or diameter (TS 29.109)" }, \
-	{ #role ".bsfs.domains", MST_CONF_T_FQDN, .sample = "bsf.example.com", ELEM_LST(struct mst_conf_bsf, domains, n_domains), \
+	{ #role ".bsfs.domains", MST_CONF_T_FQDN, .sample = "bsf.example.com", ELEM_LST(MST_CONF_DOMAIN, struct mst_conf_bsf, domains, n_domains), \
 	  .help = "what stands behind the @ of its B-TIDs; empty: its name" }, \
-	{ #role ".bsfs.sps", MST_CONF_T_FQDN, .sample = "sp.example.com", ELEM_LST(struct mst_conf_bsf, sps, n_sps), \
+	{ #role ".bsfs.sps", MST_CONF_T_FQDN, .sample = "sp.example.com", ELEM_LST(MST_CONF_DOMAIN, struct mst_conf_bsf, sps, n_sps), \
 	  .help = "service providers whose clients it may vouch for; needed with more than one BSF, empty with one: any, but at a MEF no node that has a " \
 		  "secret of its maker's" }, \
 	{ #role ".bsf_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, role.gba_anchors, role.n_gba_anchors), \
@@ -283,7 +283,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "MAFs that may fetch credentials, by the FQDN in their certificate" },
 	{ "mef.maf_anchor", MST_CONF_T_PATH, MST_CONF_EMPTY_OK, "", NULL, STR(mef.maf_anchor),
 	  .help = "certificate that a MAF's path must end at; \"\" = any of client_anchors, makers' included" },
-	{ "mef.stakeholders", MST_CONF_T_FQDN, .sample = "trust.example.org", LST(0, mef.stakeholders, mef.n_stakeholders),
+	{ "mef.stakeholders", MST_CONF_T_FQDN, .sample = "trust.example.org", LST(MST_CONF_DOMAIN, mef.stakeholders, mef.n_stakeholders),
 	  .help = "administrating stakeholders with whom every node may register, besides its own provider (TS-0003 8.3.5.1)" },
 	{ "mef.registration_lifetime", MST_CONF_T_SECONDS, 0, "365d", NULL, RANGE(60, 3650 * DAY), AT(mef.registration_lifetime),
 	  .help = "longest registration" },
@@ -356,7 +356,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "where it is" },
 	{ "maf.mefs.connect_to", MST_CONF_T_ADDRESS, MST_CONF_EMPTY_OK, "", NULL, ELEM(struct mst_conf_link, connect_to),
 	  .help = "dial this address instead of resolving the name; the name check stays" },
-	{ "maf.mefs.sps", MST_CONF_T_FQDN, .sample = "sp.example.com", ELEM_LST(struct mst_conf_link, sps, n_sps),
+	{ "maf.mefs.sps", MST_CONF_T_FQDN, .sample = "sp.example.com", ELEM_LST(MST_CONF_DOMAIN, struct mst_conf_link, sps, n_sps),
 	  .help = "service providers whose clients it may vouch for, as in //sp.example.com/CSE01; needed with more than "
 		  "one MEF, empty with one: any" },
 	{ "maf.mefs.quirks", MST_CONF_T_GROUP, .help = "ours: as that MEF reads the standard" },
@@ -426,7 +426,7 @@ const struct mst_conf_item mst_conf_items[] = {
 		  "all connections of Diameter and makes them anew" },
 	{ "diameter.identity", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "dra.example.com", STR(diameter.identity),
 	  .help = "Origin-Host: our name, in our certificate, too" },
-	{ "diameter.realm", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "example.com", STR(diameter.realm),
+	{ "diameter.realm", MST_CONF_T_FQDN, MST_CONF_DOMAIN | MST_CONF_NEEDED, NULL, "example.com", STR(diameter.realm),
 	  .help = "Origin-Realm" },
 	{ "diameter.listen", MST_CONF_T_TEXT, .sample = "127.0.0.1", LST(0, diameter.listen, diameter.n_listen),
 	  .help = "addresses of IP, without a port, on which peers may dial us; TCP only; empty: we dial" },
@@ -454,7 +454,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "who may talk with us: nobody else is heard" },
 	{ "diameter.peers.identity", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "hss.example.net", ELEM(struct mst_conf_diameter_peer, identity),
 	  .help = "its Origin-Host, which its certificate must show; also the name by which bsf.hss, hss.bsfs and the like know it" },
-	{ "diameter.peers.realm", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "example.net", ELEM(struct mst_conf_diameter_peer, realm),
+	{ "diameter.peers.realm", MST_CONF_T_FQDN, MST_CONF_DOMAIN | MST_CONF_NEEDED, NULL, "example.net", ELEM(struct mst_conf_diameter_peer, realm),
 	  .help = "its realm" },
 	{ "diameter.peers.connect_to", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK, "", NULL, ELEM(struct mst_conf_diameter_peer, connect_to),
 	  .help = "address of IP at which we dial it, with a port or without; \"\" = it dials us" },
@@ -529,9 +529,9 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "what NAFs may besides having keys under the name in their certificate" },
 	{ "bsf.nafs.fqdn", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "maf.example.com", ELEM(struct mst_conf_naf, fqdn),
 	  .help = "the name in its certificate" },
-	{ "bsf.nafs.names", MST_CONF_T_FQDN, .sample = "cse1.sp.example.com", ELEM_LST(struct mst_conf_naf, names, n_names),
+	{ "bsf.nafs.names", MST_CONF_T_FQDN, .sample = "cse1.sp.example.com", ELEM_LST(0, struct mst_conf_naf, names, n_names),
 	  .help = "other names that it may ask keys for" },
-	{ "bsf.nafs.groups", MST_CONF_T_TEXT, .sample = "m2m", ELEM_LST(struct mst_conf_naf, groups, n_groups),
+	{ "bsf.nafs.groups", MST_CONF_T_TEXT, .sample = "m2m", ELEM_LST(0, struct mst_conf_naf, groups, n_groups),
 	  .help = "groups of NAFs (nafGroup in subscribers' settings) that it is in" },
 	{ "bsf.nafs.impi", MST_CONF_T_BOOL, 0, "false", NULL, ELEM(struct mst_conf_naf, impi),
 	  .help = "it is told the private identity (IMPI) of subscribers, and with it, as a rule, their IMSI. MAF and MEF of muster do not need it" },
@@ -565,7 +565,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .count = offsetof(struct mst_conf, admin.n_providers), .max = MST_PROVIDERS_MAX,
 	  .help = "service providers whose own people may ask, each for its own subscriptions, nodes and events, and nothing else; with "
 		  "any, all users may connect to the sockets, if they may enter the directories that these are in" },
-	{ "admin.providers.sp", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "sp.example.com", ELEM(struct mst_conf_provider, sp),
+	{ "admin.providers.sp", MST_CONF_T_FQDN, MST_CONF_DOMAIN | MST_CONF_NEEDED, NULL, "sp.example.com", ELEM(struct mst_conf_provider, sp),
 	  .help = "the provider, as in its subscriptions (adminFQDN)" },
 	{ "admin.providers.uid", MST_CONF_T_COUNT, MST_CONF_NEEDED, NULL, "1201", RANGE(1, 4294967294), ELEM(struct mst_conf_provider, uid),
 	  .help = "user id of its people on this machine; as for four_eyes.people" },

@@ -24,6 +24,7 @@ enum mst_conf_type {
 #define MST_CONF_FIXED 8u        /* changing it needs a restart */
 #define MST_CONF_HIDDEN 16u      /* not in the example */
 #define MST_CONF_SECRET 32u      /* PATH: nobody else's to read, or something in it is */
+#define MST_CONF_DOMAIN 64u      /* FQDN: of a domain, a provider or a stakeholder, with which no server shows a certificate */
 
 struct mst_conf_item {
 	const char *key;

@@ -214,6 +214,8 @@ MST_MUST_CHECK bool mst_conf_ip(const char *text, char *ret_ip, size_t cap, uint
 struct mst_conf_place { const char *field, *path; bool secret /* or has secrets in it */; };
 typedef bool mst_conf_place_each(void *arg, const struct mst_conf_place *p);
 bool mst_conf_places(const struct mst_conf *c, mst_conf_place_each *each, void *arg);
+/* Is that the name of a role of ours, or of a server that one of them knows by it? In whatever case; `name` is not empty. */
+bool mst_conf_names_server(const struct mst_conf *c, const char *name);
 /* NULL when the role is not configured. */
 const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_role role);
 /* Which roles ask other servers, and what for: each has trust anchors of its own in the connector. */

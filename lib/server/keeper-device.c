@@ -60,42 +60,10 @@ static int open_root(const struct mst_keeper_device *dev, int kind, struct secen
 	return MST_FAULT_CONFIG;
 }
 
-static bool any_of(const char (*list)[MST_ID_MAX], size_t n, const char *name)
-{
-	size_t i = 0;
-
-	while (i < n && strcasecmp(list[i], name))
-		i++;
-	return i < n;
-}
-
-/* … that is named there as who is served or asked. */
-static bool named_by(const struct mst_conf_role *r, const char *name)
-{
-	bool found = !strcasecmp(r->fqdn, name) || !strcasecmp(r->ask_hss.fqdn, name) || any_of(r->mafs, r->n_mafs, name) ||
-		     any_of(r->zh_bsfs, r->n_zh_bsfs, name);
-
-	for (size_t i = 0; i < r->n_mefs && !found; i++)
-		found = !strcasecmp(r->mefs[i].fqdn, name);
-	for (size_t i = 0; i < r->n_bsfs && !found; i++)
-		found = !strcasecmp(r->bsfs[i].fqdn, name);
-	for (size_t i = 0; i < r->n_nafs && !found; i++)
-		found = !strcasecmp(r->nafs[i].fqdn, name);
-	return found;
-}
-
-/* A role of ours, or a server that one of them knows by that name: whoever has a certificate with it is taken for that. A node never has one. */
+/* Whoever has a certificate with such a name is taken for that server. A node never has one. */
 static bool is_server(void *arg, const char *name)
 {
-	const struct mst_conf *c = arg;
-	const struct mst_conf_role *const role[] = { &c->bbn, &c->mef, &c->maf, &c->ocsp, &c->hss, &c->bsf, &c->zn };
-	bool found = !strcasecmp(c->diameter.identity, name);
-
-	for (size_t i = 0; i < MST_COUNT(role) && !found; i++)
-		found = named_by(role[i], name);
-	for (size_t i = 0; i < c->diameter.n_peers && !found; i++)
-		found = !strcasecmp(c->diameter.peers[i].identity, name);
-	return found;
+	return mst_conf_names_server(arg, name);
 }
 
 static mst_time clock_of(void)

@@ -438,6 +438,35 @@ static void places(void **state)
 	assert_int_equal(n, 14);
 }
 
+/* Names of servers are all that may be one; a domain, a provider and a stakeholder show no certificate. */
+static void servers(void **state)
+{
+	static const char *const yes[] = { "mef.example.com", "MEF.Example.com", "maf1.example.com", "maf2.example.com", "m.example.com", "a.example.com", "c.example.com", "bsf1.example.com",
+					   "b.example.com", "h.example.com", "naf.example.com", "cse1.example.com", "cse2.example.com", "naf2.example.com", "t.example.com", "hs.example.com",
+					   "asker.example.com", "d.example.com", "peer.example.com" },
+				 *const no[] = { "example.com", "sp1.example.com", "sp2.example.com", "sp3.example.com", "dom.example.com", "trust.example.com", "elsewhere.example.com", "group" };
+	struct mst_conf *c = read_text("mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"x/\"]; mafs = [\"maf1.example.com\", "
+				       "\"maf2.example.com\"]; stakeholders = [\"trust.example.com\"]; };\n" MAF "mef_anchors = [\"c\"]; bsf_anchors = [\"c\"]; mefs = ({ fqdn = \"a.example.com\"; uri = \"https://x\"; "
+				       "sps = [\"sp1.example.com\"]; }, { fqdn = \"c.example.com\"; uri = \"https://x\"; sps = [\"sp2.example.com\"]; }); bsfs = ({ fqdn = \"bsf1.example.com\"; "
+				       "domains = [\"dom.example.com\"]; sps = [\"sp3.example.com\"]; }); };\n"
+				       BSF("trigger_naf = \"t.example.com\"; nafs = ({ fqdn = \"naf.example.com\"; names = [\"cse1.example.com\", \"cse2.example.com\"]; groups = [\"group\"]; }, "
+					   "{ fqdn = \"naf2.example.com\"; });")
+				       "hss = { fqdn = \"hs.example.com\"; listen = [\"127.0.0.1:3\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"c\"]; bsfs = [\"asker.example.com\"]; };\n"
+				       DIAM TLS "peers = ({ identity = \"peer.example.com\"; realm = \"example.com\"; connect_to = \"127.0.0.1\"; }); };\n"
+				       "admin = { listen = [\"unix:a\"]; providers = ({ sp = \"sp1.example.com\"; uid = 0x4b1; }); };\n");
+
+	(void)state;
+	if (!c)
+		fail_msg("%s", said);
+	for (size_t i = 0; i < MST_COUNT(yes); i++)
+		if (!mst_conf_names_server(c, yes[i]))
+			fail_msg("%s is none", yes[i]);
+	for (size_t i = 0; i < MST_COUNT(no); i++)
+		if (mst_conf_names_server(c, no[i]))
+			fail_msg("%s is one", no[i]);
+	mst_conf_free(c);
+}
+
 static char text[64 * 1024], file[64 * 1024];
 
 static void slurp(const char *name)
@@ -524,7 +553,7 @@ int main(void)
 		cmocka_unit_test(quirks), cmocka_unit_test(each_error), cmocka_unit_test(diameter_in_clear),
 		cmocka_unit_test(all_errors_at_once), cmocka_unit_test(too_many), cmocka_unit_test(durations),
 		cmocka_unit_test(restart_fields), cmocka_unit_test(example_is_current), cmocka_unit_test(manual_is_current),
-		cmocka_unit_test(print_reads_back), cmocka_unit_test(missing_file), cmocka_unit_test(places),
+		cmocka_unit_test(print_reads_back), cmocka_unit_test(missing_file), cmocka_unit_test(places), cmocka_unit_test(servers),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
