@@ -173,6 +173,10 @@ int mst_renew_certificates(const struct mst_conf *c, struct mst_keeper *k, struc
 		mst_diag_set(d, 0, "ca.pem", "cannot be read", NULL);
 		return e < 0 ? e : MST_FAULT_CORRUPT;
 	}
+	if (ca_until <= r->now) {
+		mst_diag_set(d, 0, "ca.pem", "the CA has ended, and with it what it has certified: another CA is another installation (muster init)", NULL);
+		return MST_FAULT_CONFIG;
+	}
 	v.until = r->now + r->days * DAY < ca_until ? r->now + r->days * DAY : ca_until;
 	for (size_t i = 0; i < n; i++) {
 		size_t before = 0;
