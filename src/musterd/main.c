@@ -224,6 +224,8 @@ static int renew(const struct mst_conf *c, int64_t days)
 	r = c->ca_key.key.backend ? mst_ca_device_new(c, crypto, &v, &d) : 0;
 	if (v)
 		ca = mst_ca_device_holder(v);
+	if (!r && v && mst_ca_device_look(v, &d))        /* why it does not sign is known here; at a certificate, only that it did not */
+		r = MST_FAULT_CONFIG;
 	if (!r)
 		r = mst_keeper_open(c, false, &ca, crypto, &k, &d);
 	if (k)                           /* whoever may read its files is the authority (decision 0051) */
