@@ -98,6 +98,46 @@ static int sync_directory(const char *path)
 	return bad ? -1 : 0;
 }
 
+enum way_back { NONE, TAKE_AWAY, EXCHANGE };
+
+/* Into its place; the old one is beside until the others are in theirs. 0, or -1 with errno. */
+static int place(const char *path, char *beside, enum way_back *ret_back)
+{
+	*ret_back = EXCHANGE;
+	if (!renameat2(AT_FDCWD, beside, AT_FDCWD, path, RENAME_EXCHANGE))
+		return 0;
+	if (errno != ENOENT && errno != EINVAL && errno != ENOSYS)
+		return -1;
+	*ret_back = errno == ENOENT ? TAKE_AWAY : NONE;          /* there was none, or this file system cannot exchange names */
+	if (rename(beside, path))
+		return -1;
+	*beside = '\0';
+	return 0;
+}
+
+/* All, or those before the one that is refused go back. 0, or an errno of file[*ret_at]. */
+static int place_all(const struct mst_file *file, size_t n, char beside[][BESIDE_MAX], size_t *ret_at)
+{
+	enum way_back back[MST_FILES_TOGETHER];
+	size_t at = 0;
+	int e;
+
+	while (at + 1 < n && !place(file[at].path, beside[at], &back[at]))
+		at++;
+	*ret_at = at;
+	if (at + 1 == n && !rename(beside[at], file[at].path)) {         /* nothing is left to be refused behind it */
+		*beside[at] = '\0';
+		return 0;
+	}
+	e = errno;
+	while (at--)
+		if (back[at] == TAKE_AWAY)
+			(void)unlink(file[at].path);
+		else if (back[at] == EXCHANGE && renameat2(AT_FDCWD, beside[at], AT_FDCWD, file[at].path, RENAME_EXCHANGE))
+			*beside[at] = '\0';                             /* the old one: it stays there */
+	return e;
+}
+
 int mst_files_replace(const struct mst_file *file, size_t n, size_t *ret_at, bool *ret_placed)
 {
 	char beside[MST_FILES_TOGETHER][BESIDE_MAX] = { "" };
@@ -107,19 +147,15 @@ int mst_files_replace(const struct mst_file *file, size_t n, size_t *ret_at, boo
 	*ret_placed = false;
 	while (at < n && !write_beside(&file[at], beside[at]))
 		at++;
-	if (at == n)
-		for (at = 0; at < n && !rename(beside[at], file[at].path); at++)
-			*beside[at] = '\0';
-	e = errno;
-	for (size_t i = 0; i < n; i++)
+	*ret_at = at;
+	e = at < n ? errno : place_all(file, n, beside, ret_at);
+	*ret_placed = !e;
+	for (size_t i = 0; i < n && !e; i++) {
+		*ret_at = i;
+		e = sync_directory(file[i].path) ? errno : 0;
+	}
+	for (size_t i = 0; i < n; i++)          /* what was before goes last: until all are sure to be there it is a way back */
 		if (*beside[i])
 			unlink(beside[i]);
-	*ret_at = at;
-	if (at < n)
-		return e;
-	*ret_placed = true;
-	for (*ret_at = 0; *ret_at < n; (*ret_at)++)
-		if (sync_directory(file[*ret_at].path))
-			return errno;
-	return 0;
+	return e;
 }

@@ -1,6 +1,9 @@
 /*
  * Files that take the place of others: written beside it under a name that nobody guesses (who else may write in that directory has put nothing
  * there that a key would go into), on the disk, then renamed. At every moment there is the old one or the new.
+ *
+ * No file system gives two names at once. When the power goes between the first and the second, the first is new and the second is not; the old
+ * first one and the new second one are beside them then, as .NAME.XXXXXX, with six letters or digits.
  */
 #ifndef MST_FILES_REPLACE_H
 #define MST_FILES_REPLACE_H
@@ -20,9 +23,9 @@ struct mst_file {
 };
 
 /*
- * Each is written before the first takes its place, so what cannot be written changes none of them; what a rename still refuses then, leaves
- * those before it in place. `n`: up to MST_FILES_TOGETHER. 0, or an errno of file[*ret_at]: *ret_placed when all are in place, and may be gone
- * after a power cut.
+ * All or none: each is written before the first takes its place, and when a name is refused then, those before it get back what they had (but where a
+ * file system cannot exchange two names, like NFS: there they stay). `n`: 1 to MST_FILES_TOGETHER. 0, or an errno of file[*ret_at]: *ret_placed when
+ * all are in place, and may be gone after a power cut.
  */
 int mst_files_replace(const struct mst_file *file, size_t n, size_t *ret_at, bool *ret_placed);
 

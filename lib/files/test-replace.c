@@ -12,9 +12,30 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char dir[] = "/tmp/test-replace-XXXXXX", one[64], two[64];
+static bool cut;                 /* the power goes before the last name is given */
+static bool no_exchange;         /* as on NFS */
+
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+int __real_renameat2(int at, const char *from, int there, const char *to, unsigned flags);
+int __wrap_renameat2(int at, const char *from, int there, const char *to, unsigned flags);
+
+int __wrap_rename(const char *from, const char *to)
+{
+	if (cut && strcmp(to, two) == 0)
+		_exit(0);
+	return __real_rename(from, to);
+}
+
+int __wrap_renameat2(int at, const char *from, int there, const char *to, unsigned flags)
+{
+	errno = EINVAL;
+	return no_exchange ? -1 : __real_renameat2(at, from, there, to, flags);
+}
 
 static int set_up(void **state)
 {
@@ -84,6 +105,76 @@ static void both_or_none(void **state)
 	holds(one, "1");
 }
 
+/* All that could be seen before was in order. The name is longer than any directory takes; the one beside it is not. */
+static void a_name_is_refused(void **state)
+{
+	char longer[MST_FILES_PATH];
+	const struct mst_file f[] = { { .path = one, .content = MST_VIEW_LIT("new"), .mode = 0600 }, { .path = longer, .content = MST_VIEW_LIT("new"), .mode = 0600 } };
+	struct stat st;
+	bool placed;
+	size_t at;
+
+	(void)state;
+	snprintf(longer, sizeof(longer), "%s/%0*d", dir, 300, 0);
+	assert_int_equal(mst_files_replace(f, 2, &at, &placed), ENAMETOOLONG);
+	assert_true(at == 1 && !placed);
+	assert_true(stat(one, &st) != 0 && errno == ENOENT);             /* as it was */
+	assert_int_equal(replace("1", "2", &at, &placed), 0);
+	assert_int_equal(mst_files_replace(f, 2, &at, &placed), ENAMETOOLONG);
+	assert_true(at == 1 && !placed);
+	holds(one, "1");
+	/* where two files cannot change names: */
+	no_exchange = true;
+	assert_int_equal(mst_files_replace(f, 2, &at, &placed), ENAMETOOLONG);
+	assert_true(at == 1 && !placed);
+	holds(one, "new");
+	assert_int_equal(replace("3", "4", &at, &placed), 0);
+	no_exchange = false;
+	holds(one, "3");
+	holds(two, "4");
+}
+
+/* One more in the directory, .NAME.XXXXXX. */
+static void beside(const char *path, const char *text)
+{
+	char name[80], found[320] = "";
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	snprintf(name, sizeof(name), ".%s.", strrchr(path, '/') + 1);
+	assert_non_null(d);
+	while ((e = readdir(d)))
+		if (strncmp(e->d_name, name, strlen(name)) == 0)
+			snprintf(found, sizeof(found), "%s/%s", dir, e->d_name);
+	closedir(d);
+	holds(found, text);
+	assert_int_equal(unlink(found), 0);
+}
+
+/* One name is given, and then nothing more is done: of both pairs each half is there. */
+static void the_power_goes_between(void **state)
+{
+	bool placed;
+	int status;
+	size_t at;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(replace("1", "2", &at, &placed), 0);
+	cut = true;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(replace("3", "4", &at, &placed) + 100);
+	cut = false;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	holds(one, "3");
+	holds(two, "2");
+	beside(one, "1");
+	beside(two, "4");
+}
+
 static void where_it_cannot_be(void **state)
 {
 	char longer[MST_FILES_PATH + 8], nowhere[80];
@@ -123,7 +214,7 @@ static void whose_they_are(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = { T(both_or_none), T(where_it_cannot_be), T(whose_they_are) };
+	const struct CMUnitTest tests[] = { T(both_or_none), T(a_name_is_refused), T(the_power_goes_between), T(where_it_cannot_be), T(whose_they_are) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

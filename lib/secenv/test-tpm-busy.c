@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <tss2/tss2_tpm2_types.h>
 #include <unistd.h>
 
@@ -370,11 +371,35 @@ static void what_a_lost_connection_leaves_behind(void **state)
 	s->ops->close(s);
 }
 
+/* Its file is there, and not for this user. */
+static void a_device_that_is_closed_is_told(void **state)
+{
+	char file[] = "/tmp/test-tpm-XXXXXX", way[64];
+	struct mst_secenv_tpm t = { .tcti = way, .pin_file = "" };
+	struct secenv_root *root = NULL;
+	struct mst_diag d = { 0 };
+	bool is_root = geteuid() == 0;
+	int fd = mkstemp(file);
+
+	(void)state;
+	assert_true(fd >= 0 && !fchmod(fd, 0) && !close(fd));
+	snprintf(way, sizeof(way), "device:%s", file);
+	assert_true(!is_root || !seteuid(65534));
+	assert_int_equal(mst_secenv_tpm_open(&t, c, &root, &d), MST_SECENV_ABSENT);
+	assert_true(!is_root || !seteuid(0));
+	assert_non_null(strstr(d.text, "may not use /tmp/test-tpm-"));
+	assert_non_null(strstr(d.text, "group tss"));
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(mst_secenv_tpm_open(&t, c, &root, &d), MST_SECENV_ABSENT);
+	assert_non_null(strstr(d.text, "no TPM answers at device:/tmp/"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_busy_tpm_is_waited_for), cmocka_unit_test(a_tpm_that_stays_busy_is_told),
 		cmocka_unit_test(other_refusals_are_not_repeated), cmocka_unit_test(what_a_lost_connection_leaves_behind),
+		cmocka_unit_test(a_device_that_is_closed_is_told),
 	};
 	int failed;
 

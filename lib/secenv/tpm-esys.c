@@ -1,6 +1,9 @@
 /* Keys in a TPM: connecting, the storage key, sessions, making and loading. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <tss2/tss2_mu.h>
 #include <tss2/tss2_rc.h>
@@ -53,8 +56,20 @@ int tpm_outcome(TSS2_RC rc, const char *doing, struct mst_diag *d)
 	return MST_FAULT_CRYPTO;
 }
 
+/* The device, when it is there and closed to this user: the TSS does not tell. Else NULL. */
+static const char *closed_device(const char *tcti)
+{
+	const char *path = !*tcti ? "/dev/tpmrm0" : strncmp(tcti, "device:", 7) ? NULL : tcti + 7;
+	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1, e = errno;
+
+	if (fd >= 0)
+		close(fd);
+	return path && fd < 0 && e == EACCES ? path : NULL;
+}
+
 int tpm_begin(struct tpm_root *t, struct mst_diag *d)
 {
+	const char *closed;
 	TSS2_RC rc;
 
 	t->parent = t->session = t->object = ESYS_TR_NONE;
@@ -63,7 +78,9 @@ int tpm_begin(struct tpm_root *t, struct mst_diag *d)
 		rc = Esys_Initialize(&t->esys, tpm_patience_init(&t->patience, t->io), NULL);
 	if (!rc)
 		return 0;
-	mst_diag_set(d, 0, "TPM", "no TPM answers at ", t->tcti[0] ? t->tcti : "this machine", NULL);
+	closed = closed_device(t->tcti);
+	mst_diag_set(d, 0, "TPM", closed ? "this user may not use " : "no TPM answers at ", closed ? closed : t->tcti[0] ? t->tcti : "this machine",
+		     closed ? " (group tss)" : "", NULL);
 	return tpm_end(t, MST_SECENV_ABSENT);
 }
 

@@ -23,6 +23,8 @@ struct renewal {
 	const struct mst_renewal *r;
 	struct mst_keeper *keeper;
 	struct mst_crypto *crypto;
+	struct place place[PLACES];
+	size_t n_places;
 	uint8_t ca[MST_CERT_MAX];
 	size_t n_ca;
 	mst_time until;
@@ -46,7 +48,7 @@ static size_t places(const struct mst_conf *c, struct place p[PLACES])
 
 static void __attribute__((format(printf, 4, 5))) tell(const struct renewal *v, const struct place *p, bool good, const char *format, ...)
 {
-	char text[MST_CONF_PATH + 700];
+	char text[2 * MST_CONF_PATH + 700];
 	size_t n = (size_t)snprintf(text, sizeof(text), "%s: %s: ", p->whose, p->certificate);
 	va_list ap;
 
@@ -56,29 +58,103 @@ static void __attribute__((format(printf, 4, 5))) tell(const struct renewal *v, 
 	v->r->tell(v->r->arg, good, text);
 }
 
-/* The first certificate of the file: 0, 1 when there is no file, or -1, told. */
-static int old_certificate(const struct renewal *v, const struct place *p, struct mst_cert_info *ret_i, bool *ret_ours)
+/* The first block of the file with this label: 0, -1 (it has none), or an errno. */
+static int first_block(const char *path, const char *label, uint8_t *der, size_t cap, size_t *ret_n)
 {
-	uint8_t *pem = malloc(PEM_ROOM), der[MST_CERT_MAX];
-	FILE *f = fopen(p->certificate, "rbe");
-	int r = -1, e = errno;
+	uint8_t *pem = malloc(PEM_ROOM);
+	FILE *f = fopen(path, "rbe");
+	int r = !f ? errno : pem ? 0 : ENOMEM;
 	size_t n, at = 0;
 
-	if (!f && e == ENOENT) {
-		r = 1;
-	} else if (!f || !pem) {
-		tell(v, p, false, "cannot be read: %s", strerror(f ? ENOMEM : e));
-	} else if (n = fread(pem, 1, PEM_ROOM, f), mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &n, NULL) || !n ||
-		   mst_cert_info((struct mst_view){ der, n }, ret_i, NULL)) {
-		tell(v, p, false, "holds no certificate of our profile; put it aside, and one is made for %s", p->fqdn);
-	} else {
-		*ret_ours = mst_cert_issued_by((struct mst_view){ der, n }, (struct mst_view){ v->ca, v->n_ca });
-		r = 0;
+	*ret_n = 0;
+	if (!r) {
+		(void)setvbuf(f, NULL, _IONBF, 0);       /* it may be a key: no other buffer */
+		n = fread(pem, 1, PEM_ROOM, f);
+		r = mst_pem_next((struct mst_view){ pem, n }, &at, label, der, cap, ret_n, NULL) || !*ret_n ? -1 : 0;
+		mst_wipe(pem, n);
 	}
 	if (f)
 		fclose(f);
 	free(pem);
 	return r;
+}
+
+/* The first certificate of the file: 0, 1 when there is no file, or -1, told. */
+static int old_certificate(const struct renewal *v, const struct place *p, struct mst_cert_info *ret_i, bool *ret_ours)
+{
+	uint8_t der[MST_CERT_MAX];
+	size_t n;
+	int r = first_block(p->certificate, "CERTIFICATE", der, sizeof(der), &n);
+
+	if (r == ENOENT)
+		return 1;
+	if (r > 0) {
+		tell(v, p, false, "cannot be read: %s", strerror(r));
+		return -1;
+	}
+	if (r || mst_cert_info((struct mst_view){ der, n }, ret_i, NULL)) {
+		tell(v, p, false, "holds no certificate of our profile; put it aside, with its key, and both are made for %s", p->fqdn);
+		return -1;
+	}
+	*ret_ours = mst_cert_issued_by((struct mst_view){ der, n }, (struct mst_view){ v->ca, v->n_ca });
+	return 0;
+}
+
+/* --- a key that is there goes with its own certificate alone: it may be what another CA has been asked to certify --- */
+
+static bool one_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return !strcmp(a, b) || (!stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino);
+}
+
+/* Roles may have one certificate together, with its key. */
+static bool alike(const struct place *p, const struct place *q)
+{
+	return !strcmp(p->certificate, q->certificate) && !strcmp(p->key, q->key);
+}
+
+/* A file of p's that another one has, too, and not both together: told. */
+static bool shares(const struct renewal *v, const struct place *p)
+{
+	const char *const own[] = { p->key, p->certificate };
+
+	if (one_file(p->key, p->certificate)) {
+		tell(v, p, false, "its key is in the same file; put each into a file of its own");
+		return true;
+	}
+	for (size_t i = 0; i < v->n_places; i++) {
+		const struct place *q = &v->place[i];
+
+		for (size_t k = 0; k < MST_COUNT(own) && !alike(p, q); k++)
+			if (one_file(own[k], q->key) || one_file(own[k], q->certificate)) {
+				tell(v, p, false, "%s is the %s's, too: give each a key and a certificate of its own, or name the same two for both", own[k], q->whose);
+				return true;
+			}
+	}
+	return false;
+}
+
+/* The key that is there is the certificate's, or there is none. `old`: NULL when there is no certificate. Else told. */
+static bool key_may_go(const struct renewal *v, const struct place *p, const struct mst_cert_info *old)
+{
+	uint8_t pkcs8[MST_PKEY_MAX], spki[MST_SPKI_MAX], sha256[MST_SHA256_LEN];
+	size_t n = 0, n_spki = 0;
+	int r = first_block(p->key, "PRIVATE KEY", pkcs8, sizeof(pkcs8), &n);
+	bool its = !r && old && !mst_pkey_public((struct mst_view){ pkcs8, n }, spki, sizeof(spki), &n_spki) &&
+		   !v->crypto->ops->sha256(v->crypto, (struct mst_view){ spki, n_spki }, sha256) && !memcmp(sha256, old->spki_sha256, sizeof(sha256));
+
+	mst_wipe(pkcs8, sizeof(pkcs8));
+	if (r == ENOENT || its)
+		return true;
+	if (r > 0)
+		tell(v, p, false, "%s cannot be read: %s", p->key, strerror(r));
+	else if (old)
+		tell(v, p, false, "%s is not its key; put it aside, in case another CA is to certify it, and both are made anew", p->key);
+	else
+		tell(v, p, false, "is not there, and %s is; put it aside, in case another CA is to certify it, and both are made", p->key);
+	return false;
 }
 
 /* Key and certificate into their files; what was not done is told. */
@@ -148,10 +224,10 @@ static bool renew(struct renewal *v, const struct place *p)
 		return true;
 	}
 	if (!r && (old.n_san != 1 || old.san[0].kind != MST_ID_FQDN)) {
-		tell(v, p, false, "has other names than one FQDN, which the keeper's CA does not give; put it aside, and one is made for %s", p->fqdn);
+		tell(v, p, false, "has other names than one FQDN, which the keeper's CA does not give; put it aside, with its key, and both are made for %s", p->fqdn);
 		return false;
 	}
-	if (!issue(v, p, fqdn))
+	if (shares(v, p) || !key_may_go(v, p, r ? NULL : &old) || !issue(v, p, fqdn))
 		return false;
 	v->made++;
 	mst_put_timestamp(&w, v->until);
@@ -163,8 +239,6 @@ int mst_renew_certificates(const struct mst_conf *c, struct mst_keeper *k, struc
 			   struct mst_diag *d)
 {
 	struct renewal v = { .r = r, .keeper = k, .crypto = crypto };
-	struct place p[PLACES];
-	size_t n = places(c, p);
 	mst_time ca_until;
 	bool good = true;
 	int e = k->ops->ca_cert(k, v.ca, sizeof(v.ca), &v.n_ca);
@@ -173,13 +247,18 @@ int mst_renew_certificates(const struct mst_conf *c, struct mst_keeper *k, struc
 		mst_diag_set(d, 0, "ca.pem", "cannot be read", NULL);
 		return e < 0 ? e : MST_FAULT_CORRUPT;
 	}
+	if (ca_until <= r->now) {
+		mst_diag_set(d, 0, "ca.pem", "the CA has ended, and with it what it has certified: another CA is another installation (muster init)", NULL);
+		return MST_FAULT_CONFIG;
+	}
 	v.until = r->now + r->days * DAY < ca_until ? r->now + r->days * DAY : ca_until;
-	for (size_t i = 0; i < n; i++) {
+	v.n_places = places(c, v.place);
+	for (size_t i = 0; i < v.n_places; i++) {
 		size_t before = 0;
 
-		while (before < i && strcmp(p[before].certificate, p[i].certificate) != 0)
+		while (before < i && !alike(&v.place[before], &v.place[i]))
 			before++;
-		if (before == i && !renew(&v, &p[i]))       /* roles may have one together */
+		if (before == i && !renew(&v, &v.place[i]))
 			good = false;
 	}
 	*ret_new = v.made;

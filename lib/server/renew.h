@@ -2,8 +2,9 @@
  * New certificates of this installation's servers, with new keys, by the keeper's CA: `musterd --renew-certificates`. In this process and for who
  * may read the keeper's files; no process that runs can ask for a server's certificate.
  *
- * A certificate keeps its name. One of another CA is left alone, and so is one with several names. Where a file is missing, one is made for
- * the role's FQDN. Key and certificate take the place of the old ones together; what runs takes them over at its next reload.
+ * A certificate keeps its name. One of another CA is left alone, and so is one with several names. Where the files are missing, they are made for
+ * the role's FQDN. Key and certificate take the place of the old ones together; what runs takes them over at its next reload. A key goes with its own
+ * certificate alone: any other that is found in its place may be what another CA has been asked to certify.
  */
 #ifndef MST_SERVER_RENEW_H
 #define MST_SERVER_RENEW_H

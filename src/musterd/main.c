@@ -215,10 +215,17 @@ static int renew(const struct mst_conf *c, int64_t days)
 	struct mst_keeper *k = NULL;
 	struct mst_diag d = { 0 };
 	unsigned made = 0;
-	int r = c->ca_key.key.backend ? mst_ca_device_new(c, crypto, &v, &d) : 0;
+	int r;
 
+	if (how.now < MST_BUILD_TIME - 86400) {          /* as muster init: what is made now may have ended before anybody sees it */
+		fputs("musterd: the clock shows a time before this program was built; set it first: the certificates' validity starts now\n", stderr);
+		return 3;
+	}
+	r = c->ca_key.key.backend ? mst_ca_device_new(c, crypto, &v, &d) : 0;
 	if (v)
 		ca = mst_ca_device_holder(v);
+	if (!r && v && mst_ca_device_look(v, &d))        /* why it does not sign is known here; at a certificate, only that it did not */
+		r = MST_FAULT_CONFIG;
 	if (!r)
 		r = mst_keeper_open(c, false, &ca, crypto, &k, &d);
 	if (k)                           /* whoever may read its files is the authority (decision 0051) */

@@ -174,6 +174,11 @@ def test_the_device_goes_and_comes_back(inst):
     (found,) = finding(inst, "place of the CA key")
     assert not found["ok"] and "nothing is certified" in found["remedy"], found
     until("the metric", lambda: metric(inst, "muster_keeper_ca_away") == 1)
+    # whoever would have it sign by himself is told why not, and nothing has changed
+    servers = {p: p.read_bytes() for p in (inst.dir / "tls").iterdir()}
+    done = run(MUSTERD, "-c", inst.config, "--renew-certificates", check=False)
+    assert done.returncode == 3 and not done.stdout and "; put the device or token back" in done.stderr and "--check says" not in done.stderr, done
+    assert {p: p.read_bytes() for p in servers} == servers
     # the rest goes on: what needs no CA, and a revocation, whose list follows
     assert inst.node(3).run_once().returncode == 0
     inst.place.back()

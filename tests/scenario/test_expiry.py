@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 
 from stranger import Client
-from support import FAKETIME, Installation, at, run, until
+from support import FAKETIME, MUSTER, MUSTERD, Installation, at, run, until
 
 
 class Later:
@@ -227,3 +227,16 @@ def test_sessions_that_live_end(later):
     assert json.loads(inst.muster("--json", "events", "verify").stdout)["ok"] is True
     done = run("sqlite3", inst.dir / "store/muster.db", "PRAGMA integrity_check; PRAGMA foreign_key_check;")
     assert done.stdout.strip() == "ok"
+
+
+def test_no_new_certificates_by_a_clock_that_is_wrong(tmp_path):
+    """Of a machine that has no time yet, and when the CA has ended: what is there stays, and the reason is said."""
+    run(MUSTER, "init", tmp_path / "i")
+    renew, before = (MUSTERD, "-c", tmp_path / "i/musterd.conf", "--renew-certificates"), {p: p.read_text() for p in (tmp_path / "i/tls").iterdir()}
+    assert len(before) == 6
+    for moment, says in (("2001-01-01 00:00:00", "the clock shows a time before this program was built; set it first"), ("+7400d", "keeper/ca.pem: the CA has ended")):
+        done = run(*renew, check=False, env=at(moment))
+        assert done.returncode == 3 and says in done.stderr and not done.stdout and "its key is in a device" not in done.stderr, done
+        assert {p: p.read_text() for p in before} == before, moment
+    run(*renew)
+    assert not [p for p in before if p.read_text() == before[p]]

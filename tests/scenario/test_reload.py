@@ -185,7 +185,8 @@ def test_new_certificates_for_the_servers(failing):
     inst, tls, before = failing.inst, failing.inst.dir / "tls", shown(failing.inst, failing.inst.mef, failing.inst.mef_port)
     keys = {p.name: p.read_text() for p in tls.glob("*.key")}
     renew = (MUSTERD, "-c", inst.config, "--renew-certificates")
-    (tls / "bbn.pem").unlink()
+    for name in ("bbn.pem", "bbn.key"):
+        (tls / name).unlink()
     run(MUSTER, "cert", "ca", "other", cwd=inst.dir)
     run(MUSTER, "cert", "issue", "--ca", "other", "--fqdn", inst.maf, "--out", "theirs", cwd=inst.dir)
     theirs = (inst.dir / "theirs.pem").read_text()
@@ -220,6 +221,68 @@ def test_new_certificates_for_the_servers(failing):
     done = run(MUSTERD, "-c", inst.config, "--check", "--days", "3", check=False)
     assert done.returncode == 2 and "--days is for --renew-certificates" in done.stderr, done
     failing.reloaded()
+
+
+def test_a_key_goes_with_its_own_certificate_alone(tmp_path):
+    """The key in a role's place may be another's, too, or wait for what another CA has been asked for: then it stays, and it is said what to do."""
+    config, tls = tmp_path / "i/musterd.conf", tmp_path / "i/tls"
+    run(MUSTER, "init", tmp_path / "i")
+    plain, first = config.read_text(), {p.name: p.read_bytes() for p in tls.iterdir()}
+
+    def stays(text, changed, *says):
+        """By that configuration these files alone are new; each of the messages is there."""
+        config.write_text(text)
+        before = {p.name: p.read_bytes() for p in tls.iterdir()}
+        done = run(MUSTERD, "-c", config, "--renew-certificates", check=not says)
+        assert (done.returncode == 3 or not says) and all(one in done.stderr for one in says), done
+        after = {p.name: p.read_bytes() for p in tls.iterdir()}
+        assert set(after) == set(before) and {n for n in after if after[n] != before[n]} == set(changed), done
+        return done
+
+    def again():
+        for path in tls.iterdir():
+            path.unlink()
+        for name, octets in first.items():
+            (tls / name).write_bytes(octets)
+            (tls / name).chmod(0o600)
+
+    # one key, certified by the keeper's CA for one role and by another for the other
+    (tls / "mef.key").rename(tls / "server.key")
+    run(MUSTER, "cert", "ca", "other", cwd=tmp_path)
+    run("openssl", "req", "-new", "-key", tls / "server.key", "-subj", "/CN=maf", "-addext", "subjectAltName=DNS:maf.sp.example.com", "-out", tmp_path / "req")
+    run("openssl", "x509", "-req", "-in", tmp_path / "req", "-CA", tmp_path / "other.pem", "-CAkey", tmp_path / "other.key", "-copy_extensions", "copy",
+        "-out", tls / "maf.pem")
+    shared = plain.replace("tls/mef.key", "tls/server.key").replace("tls/maf.key", "tls/server.key")
+    done = stays(shared, ["bbn.key", "bbn.pem"], f"mef: {tls}/mef.pem: {tls}/server.key is the maf's, too: ")
+    assert "is of another CA" in done.stdout and run(MUSTERD, "-c", config, "--check").stdout == "good\n", done
+    again()
+    # under another name it is the same
+    (tls / "maf.key").unlink()
+    (tls / "maf.key").hardlink_to(tls / "mef.key")
+    (tls / "maf.pem").unlink()
+    stays(plain, ["bbn.key", "bbn.pem"], f"mef: {tls}/mef.pem: {tls}/mef.key is the maf's, too: ", f"maf: {tls}/maf.pem: {tls}/maf.key is the mef's, too: ")
+    again()
+    # two roles that have both together are renewed as one
+    done = stays(plain.replace("tls/maf.", "tls/mef."), ["bbn.key", "bbn.pem", "mef.key", "mef.pem"])
+    assert "mef: " in done.stdout and "maf: " not in done.stdout, done
+    again()
+    # the certificate is still to come; or the key of the next one is there
+    (tls / "bbn.pem").unlink()
+    (tls / "mef.key").write_bytes(first["maf.key"])
+    stays(plain, ["maf.key", "maf.pem"], f"bbn: {tls}/bbn.pem: is not there, and {tls}/bbn.key is; put it aside", f"mef: {tls}/mef.pem: {tls}/mef.key is not its key; put it aside")
+    # so it is when the power went between the two, and then musterd does not start
+    (tls / "bbn.pem").write_bytes(first["bbn.pem"])
+    done = run(MUSTERD, "-c", config, "--check", check=False)
+    assert done.returncode == 2 and "put the key aside: musterd --renew-certificates makes both" in done.stderr, done
+    (tls / "mef.key").unlink()
+    run(MUSTERD, "-c", config, "--renew-certificates")
+    assert run(MUSTERD, "-c", config, "--check").stdout == "good\n"
+    again()
+    # and both in one file, which musterd takes
+    (tls / "mef.pem").write_bytes(first["mef.pem"] + first["mef.key"])
+    one = plain.replace("tls/mef.key", "tls/mef.pem")
+    stays(one, ["bbn.key", "bbn.pem", "maf.key", "maf.pem"], f"mef: {tls}/mef.pem: its key is in the same file; ")
+    assert run(MUSTERD, "-c", config, "--check").stdout == "good\n"
 
 
 def test_what_the_processes_cannot_take_over_is_refused(failing):
