@@ -202,8 +202,8 @@ static void fits(const struct look *l, const char *role, const struct mst_conf_r
 	    (mst_pkey_public(m->key_pkcs8, key_spki, sizeof(key_spki), &nk) || nc != nk ||
 	     memcmp(cert_spki, key_spki, nc))) {
 		snprintf(field, sizeof(field), "%s.key", role);
-		WRONG(l, field, "%s: is not the key of %s; give the two that belong together, or, where the certificate is of the keeper's CA, put the key "
-		      "aside: musterd --renew-certificates makes both", r->key, r->certificate);
+		WRONG(l, field, "%s: is not the key of %s; give the two that belong together, or, where the certificate is of the keeper's CA: musterd "
+		      "--renew-certificates certifies the key that is there", r->key, r->certificate);
 	}
 }
 

@@ -93,14 +93,14 @@ static int old_certificate(const struct renewal *v, const struct place *p, struc
 		return -1;
 	}
 	if (r || mst_cert_info((struct mst_view){ der, n }, ret_i, NULL)) {
-		tell(v, p, false, "holds no certificate of our profile; put it aside, with its key, and both are made for %s", p->fqdn);
+		tell(v, p, false, "holds no certificate of our profile; put it aside, and one is made for %s", p->fqdn);
 		return -1;
 	}
 	*ret_ours = mst_cert_issued_by((struct mst_view){ der, n }, (struct mst_view){ v->ca, v->n_ca });
 	return 0;
 }
 
-/* --- a key that is there goes with its own certificate alone: it may be what another CA has been asked to certify --- */
+/* --- which key --- */
 
 static bool one_file(const char *a, const char *b)
 {
@@ -115,10 +115,11 @@ static bool alike(const struct place *p, const struct place *q)
 	return !strcmp(p->certificate, q->certificate) && !strcmp(p->key, q->key);
 }
 
-/* A file of p's that another one has, too, and not both together: told. */
+/* A file of p's that would be written, and that another one has, too, and not both together: told. */
 static bool shares(const struct renewal *v, const struct place *p)
 {
-	const char *const own[] = { p->key, p->certificate };
+	const char *const own[] = { p->certificate, p->key };
+	size_t n = v->r->new_keys ? 2 : 1;
 
 	if (one_file(p->key, p->certificate)) {
 		tell(v, p, false, "its key is in the same file; put each into a file of its own");
@@ -127,7 +128,7 @@ static bool shares(const struct renewal *v, const struct place *p)
 	for (size_t i = 0; i < v->n_places; i++) {
 		const struct place *q = &v->place[i];
 
-		for (size_t k = 0; k < MST_COUNT(own) && !alike(p, q); k++)
+		for (size_t k = 0; k < n && !alike(p, q); k++)
 			if (one_file(own[k], q->key) || one_file(own[k], q->certificate)) {
 				tell(v, p, false, "%s is the %s's, too: give each a key and a certificate of its own, or name the same two for both", own[k], q->whose);
 				return true;
@@ -136,29 +137,42 @@ static bool shares(const struct renewal *v, const struct place *p)
 	return false;
 }
 
-/* The key that is there is the certificate's, or there is none. `old`: NULL when there is no certificate. Else told. */
-static bool key_may_go(const struct renewal *v, const struct place *p, const struct mst_cert_info *old)
+/* The public half of the key that is there. 0; 1: there is none; or -1, told. */
+static int key_there(const struct renewal *v, const struct place *p, uint8_t spki[MST_SPKI_MAX], size_t *ret_n)
 {
-	uint8_t pkcs8[MST_PKEY_MAX], spki[MST_SPKI_MAX], sha256[MST_SHA256_LEN];
-	size_t n = 0, n_spki = 0;
+	uint8_t pkcs8[MST_PKEY_MAX];
+	size_t n = 0;
 	int r = first_block(p->key, "PRIVATE KEY", pkcs8, sizeof(pkcs8), &n);
-	bool its = !r && old && !mst_pkey_public((struct mst_view){ pkcs8, n }, spki, sizeof(spki), &n_spki) &&
-		   !v->crypto->ops->sha256(v->crypto, (struct mst_view){ spki, n_spki }, sha256) && !memcmp(sha256, old->spki_sha256, sizeof(sha256));
+	bool good = !r && !mst_pkey_public((struct mst_view){ pkcs8, n }, spki, MST_SPKI_MAX, ret_n);
 
 	mst_wipe(pkcs8, sizeof(pkcs8));
-	if (r == ENOENT || its)
-		return true;
+	if (good || r == ENOENT)
+		return !good;
 	if (r > 0)
 		tell(v, p, false, "%s cannot be read: %s", p->key, strerror(r));
-	else if (old)
+	else
+		tell(v, p, false, "%s holds no key on P-256 (PKCS#8, PEM), which is what the keeper's CA certifies; put it aside, and one is made", p->key);
+	return -1;
+}
+
+/* A key goes with its own certificate alone: any other may be what another CA has been asked to certify. `old`: NULL when there is no certificate. Else told. */
+static bool key_may_go(const struct renewal *v, const struct place *p, struct mst_view spki, const struct mst_cert_info *old)
+{
+	uint8_t sha256[MST_SHA256_LEN];
+
+	if (!v->r->new_keys || !spki.n)
+		return true;
+	if (old && !v->crypto->ops->sha256(v->crypto, spki, sha256) && !memcmp(sha256, old->spki_sha256, sizeof(sha256)))
+		return true;
+	if (old)
 		tell(v, p, false, "%s is not its key; put it aside, in case another CA is to certify it, and both are made anew", p->key);
 	else
 		tell(v, p, false, "is not there, and %s is; put it aside, in case another CA is to certify it, and both are made", p->key);
 	return false;
 }
 
-/* Key and certificate into their files; what was not done is told. */
-static bool put_both(const struct renewal *v, const struct place *p, struct mst_view pkcs8, struct mst_view leaf)
+/* A certificate, with its key when that is new, into their files; what was not done is told. */
+static bool put(const struct renewal *v, const struct place *p, struct mst_view pkcs8, struct mst_view leaf)
 {
 	uint8_t key[2048], chain[PEM_ROOM];
 	struct mst_writer k = mst_writer_of(key, sizeof(key)), c = mst_writer_of(chain, sizeof(chain));
@@ -166,28 +180,32 @@ static bool put_both(const struct renewal *v, const struct place *p, struct mst_
 	size_t at = 0;
 	int e;
 
-	mst_pem_put(&k, "PRIVATE KEY", pkcs8);
+	if (pkcs8.n)
+		mst_pem_put(&k, "PRIVATE KEY", pkcs8);
 	mst_pem_put(&c, "CERTIFICATE", leaf);
 	mst_pem_put(&c, "CERTIFICATE", (struct mst_view){ v->ca, v->n_ca });
 	const struct mst_file f[] = { { .path = p->key, .content = mst_written(&k), .mode = 0600, .same_owner = true },
 				      { .path = p->certificate, .content = mst_written(&c), .mode = 0644, .same_owner = true } };
 
-	e = k.ok && c.ok ? mst_files_replace(f, 2, &at, &placed) : ENOMEM;
+	const struct mst_file *first = &f[pkcs8.n ? 0 : 1];
+
+	e = k.ok && c.ok ? mst_files_replace(first, pkcs8.n ? 2 : 1, &at, &placed) : ENOMEM;
 	mst_wipe(key, sizeof(key));
 	if (e && placed)
-		tell(v, p, false, "%s is written, and may be gone after a power cut: %s", f[at].path, strerror(e));
+		tell(v, p, false, "%s is written, and may be gone after a power cut: %s", first[at].path, strerror(e));
 	else if (e)
-		tell(v, p, false, "cannot write %s: %s", f[at].path, strerror(e));
+		tell(v, p, false, "cannot write %s: %s", first[at].path, strerror(e));
 	return !e;
 }
 
-static bool issue(const struct renewal *v, const struct place *p, const char *fqdn)
+/* For the key that is there, `kept`, or (empty) for a new one. */
+static bool issue(const struct renewal *v, const struct place *p, const char *fqdn, struct mst_view kept)
 {
 	struct mst_cert_spec spec = { .role = MST_CERT_BOTH, .n_san = 1, .not_before = v->r->now - 60, .not_after = v->until, .path_len = -1 };
 	struct mst_authorisation leave = mst_keeper_own_leave(fqdn, "musterd --renew-certificates");
 	struct mst_keeper_signer k = mst_keeper_signer_of(v->keeper, &leave);
 	uint8_t pkcs8[MST_PKEY_MAX], spki[MST_SPKI_MAX], der[MST_CERT_MAX];
-	struct mst_view ca = { v->ca, v->n_ca }, leaf = { der, 0 };
+	struct mst_view ca = { v->ca, v->n_ca }, leaf = { der, 0 }, key = kept;
 	size_t n_key = 0, n_spki = 0;
 	struct mst_cert_info info;
 	bool good = false;
@@ -195,27 +213,46 @@ static bool issue(const struct renewal *v, const struct place *p, const char *fq
 	spec.san[0].kind = MST_ID_FQDN;
 	snprintf(spec.san[0].value, sizeof(spec.san[0].value), "%s", fqdn);
 	snprintf(spec.common_name, sizeof(spec.common_name), "%.64s", fqdn);
-	if (mst_pkey_generate(pkcs8, sizeof(pkcs8), &n_key) || mst_pkey_public((struct mst_view){ pkcs8, n_key }, spki, sizeof(spki), &n_spki))
+	if (!kept.n && !mst_pkey_generate(pkcs8, sizeof(pkcs8), &n_key) && !mst_pkey_public((struct mst_view){ pkcs8, n_key }, spki, sizeof(spki), &n_spki))
+		key = (struct mst_view){ spki, n_spki };
+	if (!key.n)
 		tell(v, p, false, "no key could be made");
-	else if (mst_cert_issue(v->crypto, &k.signer, ca, (struct mst_view){ spki, n_spki }, &spec, der, sizeof(der), &leaf.n))
+	else if (mst_cert_issue(v->crypto, &k.signer, ca, key, &spec, der, sizeof(der), &leaf.n))
 		tell(v, p, false, "the keeper's CA did not sign for %s: where its key is in a device, musterd --check says more", fqdn);
 	else if (mst_cert_permitted(leaf, ca, &info))
 		tell(v, p, false, "the keeper's CA may not certify %s; have another CA do it", fqdn);
 	else
-		good = put_both(v, p, (struct mst_view){ pkcs8, n_key }, leaf);
+		good = put(v, p, (struct mst_view){ pkcs8, kept.n ? 0 : n_key }, leaf);
 	mst_wipe(pkcs8, sizeof(pkcs8));
 	return good;
+}
+
+static bool renew_ours(struct renewal *v, const struct place *p, const struct mst_cert_info *old)
+{
+	char fqdn[MST_ID_MAX], until[17] = "";
+	struct mst_writer w = mst_writer_of(until, sizeof(until) - 1);
+	uint8_t spki[MST_SPKI_MAX];
+	size_t n = 0;
+	struct mst_view there;
+
+	snprintf(fqdn, sizeof(fqdn), "%.*s", MST_ID_MAX - 1, old ? old->san[0].value : p->fqdn);
+	if (shares(v, p) || key_there(v, p, spki, &n) < 0)
+		return false;
+	there = (struct mst_view){ spki, n };
+	if (!key_may_go(v, p, there, old) || !issue(v, p, fqdn, v->r->new_keys ? MST_VIEW_NONE : there))
+		return false;
+	v->made++;
+	mst_put_timestamp(&w, v->until);
+	tell(v, p, true, "%s for %s, until %s%s", old ? "renewed" : "made", fqdn, until, v->r->new_keys || !n ? ", with a new key" : "");
+	return true;
 }
 
 /* False: it should be new, and is not. */
 static bool renew(struct renewal *v, const struct place *p)
 {
 	struct mst_cert_info old = { 0 };
-	char until[17] = "";
-	struct mst_writer w = mst_writer_of(until, sizeof(until) - 1);
 	bool ours = true;
 	int r = old_certificate(v, p, &old, &ours);
-	const char *fqdn = r ? p->fqdn : old.san[0].value;
 
 	if (r < 0)
 		return false;
@@ -224,15 +261,10 @@ static bool renew(struct renewal *v, const struct place *p)
 		return true;
 	}
 	if (!r && (old.n_san != 1 || old.san[0].kind != MST_ID_FQDN)) {
-		tell(v, p, false, "has other names than one FQDN, which the keeper's CA does not give; put it aside, with its key, and both are made for %s", p->fqdn);
+		tell(v, p, false, "has other names than one FQDN, which the keeper's CA does not give; put it aside, and one is made for %s", p->fqdn);
 		return false;
 	}
-	if (shares(v, p) || !key_may_go(v, p, r ? NULL : &old) || !issue(v, p, fqdn))
-		return false;
-	v->made++;
-	mst_put_timestamp(&w, v->until);
-	tell(v, p, true, "%s for %s, until %s", r ? "made" : "renewed", fqdn, until);
-	return true;
+	return renew_ours(v, p, r ? NULL : &old);
 }
 
 int mst_renew_certificates(const struct mst_conf *c, struct mst_keeper *k, struct mst_crypto *crypto, const struct mst_renewal *r, unsigned *ret_new,

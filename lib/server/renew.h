@@ -1,10 +1,10 @@
 /*
- * New certificates of this installation's servers, with new keys, by the keeper's CA: `musterd --renew-certificates`. In this process and for who
+ * New certificates of this installation's servers by the keeper's CA: `musterd --renew-certificates`. In this process and for who
  * may read the keeper's files; no process that runs can ask for a server's certificate.
  *
- * A certificate keeps its name. One of another CA is left alone, and so is one with several names. Where the files are missing, they are made for
- * the role's FQDN. Key and certificate take the place of the old ones together; what runs takes them over at its next reload. A key goes with its own
- * certificate alone: any other that is found in its place may be what another CA has been asked to certify.
+ * A certificate keeps its name, and its key, since nodes may have been told that key (pins of their instructions). One of another CA is left alone, and so is one
+ * with several names. Where a file is missing, it is made, for the role's FQDN. What runs takes them over when it next reads its files. With `new_keys` key and certificate take
+ * the place of the old ones together, and a key goes with its own certificate alone: any other that is found in its place may be what another CA has been asked to certify.
  */
 #ifndef MST_SERVER_RENEW_H
 #define MST_SERVER_RENEW_H
@@ -18,6 +18,7 @@
 struct mst_renewal {
 	int64_t days;                                     /* but not beyond the CA's own end */
 	mst_time now;
+	bool new_keys;
 	void (*tell)(void *arg, bool good, const char *text);     /* each certificate, once: what became of it */
 	void *arg;
 };

@@ -29,6 +29,7 @@ struct options {
 	enum what what;
 	const char *file;
 	int64_t days;                        /* RENEW; 0: as usual */
+	bool new_keys;
 	/* of a child, given by the supervisor */
 	enum mst_process kind;
 	enum mst_role role;
@@ -38,13 +39,13 @@ struct options {
 };
 
 static const char usage[] =
-	"usage: musterd [-c FILE] [--check | --print-config | --renew-certificates [--days N]]\n"
+	"usage: musterd [-c FILE] [--check | --print-config | --renew-certificates [--days N] [--new-keys]]\n"
 	"\n"
 	"  -c, --config FILE   configuration (default /etc/muster/musterd.conf)\n"
 	"      --check         read the configuration and what it names, say what is wrong, end\n"
 	"      --print-config  print the configuration in effect, defaults included, end\n"
 	"      --renew-certificates\n"
-	"                      new keys and certificates for the servers, by the keeper's CA, for N days (825); then reload musterd\n"
+	"                      new certificates for the servers, by the keeper's CA, for N days (825), of new keys if you say so; then reload musterd\n"
 	"      --version       print the version, end\n"
 	"      --help          print this, end\n"
 	"\n"
@@ -63,7 +64,8 @@ enum {
 	OPT_METRICS,
 	OPT_POINTS,
 	OPT_RENEW,
-	OPT_DAYS
+	OPT_DAYS,
+	OPT_NEW_KEYS
 };
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, OPT_CHECK },
@@ -73,6 +75,7 @@ static const struct option options[] = {
 	{ "role", required_argument, NULL, OPT_ROLE }, { "sockets", required_argument, NULL, OPT_SOCKETS },
 	{ "metrics-socket", no_argument, NULL, OPT_METRICS }, { "crash-points", no_argument, NULL, OPT_POINTS },
 	{ "renew-certificates", no_argument, NULL, OPT_RENEW }, { "days", required_argument, NULL, OPT_DAYS },
+	{ "new-keys", no_argument, NULL, OPT_NEW_KEYS },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -140,6 +143,7 @@ static int parse(struct options *o, int argc, char **argv)
 			if (!take_days(o, optarg))
 				return 3;
 			break;
+		case OPT_NEW_KEYS: o->new_keys = true; break;
 		case OPT_POINTS: list_points(); return 1;
 		case OPT_HELP: fputs(usage, stdout); return 1;
 		default:
@@ -148,8 +152,8 @@ static int parse(struct options *o, int argc, char **argv)
 				return 3;
 			}
 		}
-	if (o->days && o->what != RENEW) {
-		fprintf(stderr, "musterd: --days is for --renew-certificates\n%s", usage);
+	if ((o->days || o->new_keys) && o->what != RENEW) {
+		fprintf(stderr, "musterd: %s is for --renew-certificates\n%s", o->days ? "--days" : "--new-keys", usage);
 		return 3;
 	}
 	if (optind == argc)
@@ -206,9 +210,9 @@ static void say_renewed(void *arg, bool good, const char *text)
 }
 
 /* The keeper in this process, and a device with the CA's key if there is one; what runs is not asked. */
-static int renew(const struct mst_conf *c, int64_t days)
+static int renew(const struct mst_conf *c, const struct options *o)
 {
-	const struct mst_renewal how = { .days = days ? days : MST_RENEW_DAYS, .now = (mst_time)time(NULL), .tell = say_renewed };
+	const struct mst_renewal how = { .days = o->days ? o->days : MST_RENEW_DAYS, .new_keys = o->new_keys, .now = (mst_time)time(NULL), .tell = say_renewed };
 	struct mst_crypto *crypto = mst_crypto_openssl();
 	struct mst_ca_device *v = NULL;
 	struct mst_ca_holder ca = { NULL, NULL };
@@ -238,7 +242,7 @@ static int renew(const struct mst_conf *c, int64_t days)
 	if (r < 0)
 		fprintf(stderr, "%s: keeper: %s/%s: %s\n", c->file, c->keeper, d.field, d.text[0] ? d.text : mst_fault_text(r));
 	else if (made)
-		puts("now reload musterd (SIGHUP): until then it shows those from before");
+		puts("now reload musterd (SIGHUP): it shows them then, or when it next takes a revocation list over");
 	return r ? 3 : 0;
 }
 
@@ -263,7 +267,7 @@ static int look_at_config(const struct options *o)
 	if (o->what == PRINT)
 		mst_conf_print(c, &w);
 	else if (o->what == RENEW)
-		status = renew(c, o->days);
+		status = renew(c, o);
 	else if (check(c, source, &r))
 		status = 2;
 	else
