@@ -77,7 +77,7 @@ static void look(struct mst_secenv_guard *g)
 	g->looked = true;
 }
 
-static bool was_refused(const struct mst_secenv_place *p, struct mst_secenv_guard *g)
+bool mst_secenv_place_refused(const struct mst_secenv_place *p, struct mst_secenv_guard *g)
 {
 	char now[sizeof(g->refused)];
 
@@ -119,7 +119,7 @@ int mst_secenv_place_open(const struct mst_secenv_place *p, enum mst_secenv_kind
 		*ret = mst_secenv_file(kind == MST_SECENV_SECRET ? p->secret_file : NULL, c);
 		return *ret ? 0 : MST_FAULT_MEMORY;
 	}
-	if (was_refused(p, guard)) {
+	if (mst_secenv_place_refused(p, guard)) {
 		mst_diag_set(d, 0, p->group, "the device has refused this PIN, and is not given it again as it counts wrong ones; put the right PIN into ",
 			     p->pin_file, NULL);
 		return MST_SECENV_REFUSED;

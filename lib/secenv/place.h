@@ -24,6 +24,8 @@ MST_MUST_CHECK int mst_secenv_place_works(const struct mst_secenv_place *p, enum
 					  struct mst_crypto *c, struct mst_diag *d);
 /* Could this machine have a TPM 2.0 that nobody named? */
 bool mst_secenv_place_tpm_there(void);
+/* Is its PIN one that was refused, as that guard knows? */
+bool mst_secenv_place_refused(const struct mst_secenv_place *p, struct mst_secenv_guard *guard);
 /* What an operation of the device said later. */
 void mst_secenv_place_result(const struct mst_secenv_place *p, struct mst_secenv_guard *guard, int r);
 

@@ -53,7 +53,7 @@ int mst_ca_device_new(const struct mst_conf *conf, struct mst_crypto *c, struct 
 	v->conf = conf;
 	v->c = c;
 	v->place = mst_key_place("ca_key", &conf->ca_key.key);
-	snprintf(v->guard.path, sizeof(v->guard.path), "%.980s" MST_CA_DEVICE_OWN "/ca.refused", conf->keeper);
+	snprintf(v->guard.path, sizeof(v->guard.path), "%.980s" MST_CA_DEVICE_REFUSED, conf->keeper);
 	setenv("TSS2_LOG", "all+NONE", 0);       /* what a TPM says, we say */
 	*ret = v;
 	return 0;

@@ -11,6 +11,7 @@
 struct mst_ca_device;
 /* Below the keeper's directory, for its process alone: which PIN was refused. Made by who runs it; a look at it needs none. */
 #define MST_CA_DEVICE_OWN "/signer"
+#define MST_CA_DEVICE_REFUSED MST_CA_DEVICE_OWN "/ca.refused"
 MST_MUST_CHECK int mst_ca_device_own(const struct mst_conf *conf, struct mst_diag *d);
 /* Reads what ca.key of conf->keeper says; the device itself is reached later. 0, or a fault: the key is in a file, in another device, or not there. */
 MST_MUST_CHECK int mst_ca_device_new(const struct mst_conf *conf, struct mst_crypto *c, struct mst_ca_device **ret, struct mst_diag *d);

@@ -1,11 +1,15 @@
 /* Where the server's keys could be on this machine, tried; where they are; what to type when there is a better place; whether the CA's key signs. */
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "doctor.h"
 #include "secenv/place.h"
+#include "server/ca-device.h"
 
 /* Best first: what cannot be copied off the machine, before what can. */
 enum { AT_TPM, AT_TOKEN, AT_SECRET, AT_FILE, AT__COUNT };
@@ -14,12 +18,16 @@ static const struct { enum mst_secenv_kind kind; const char *backend, *words; } 
 	[AT_SECRET] = { MST_SECENV_SECRET, "secret", "a secret of the service manager's" }, [AT_FILE] = { MST_SECENV_FILE, "file", "a file" },
 };
 
+static const char *const groups[] = { "keeper_key", "ca_key" };
+#define FILES 3                              /* secret, PIN and module */
+
 struct places {
 	char seen[700];
 	const char *group[AT__COUNT];        /* whose settings name it */
 	struct mst_secenv_place place[AT__COUNT];
 	int r[AT__COUNT];                    /* what it said when it was tried */
 	bool works[AT__COUNT];
+	char file[MST_COUNT(groups)][FILES][PATH_MAX];
 };
 
 static const char *text_at(struct doctor *d, const char *group, const char *name, const char *preset)
@@ -31,10 +39,24 @@ static const char *text_at(struct doctor *d, const char *group, const char *name
 	return config_lookup_string(&d->conf, path, &text) == CONFIG_TRUE ? text : preset;
 }
 
-static struct mst_secenv_place place_of(struct doctor *d, const char *group)
+/* As musterd finds it; whole, as it is also told to type elsewhere. */
+static const char *file_at(struct doctor *d, const char *group, const char *name, char out[PATH_MAX])
 {
-	return (struct mst_secenv_place){ group, text_at(d, group, "secret_file", ""), text_at(d, group, "pin_file", ""), text_at(d, group, "tcti", ""), "",
-					  text_at(d, group, "module", ""), text_at(d, group, "token", "") };
+	const char *text = text_at(d, group, name, "");
+	char path[PATH_MAX];
+
+	if (!*text || *text == '/')
+		return text;
+	doctor_place(d, text, path, sizeof(path));
+	if (!realpath(path, out))
+		memcpy(out, path, sizeof(path));
+	return out;
+}
+
+static struct mst_secenv_place place_of(struct doctor *d, const char *group, char file[FILES][PATH_MAX])
+{
+	return (struct mst_secenv_place){ group, file_at(d, group, "secret_file", file[0]), file_at(d, group, "pin_file", file[1]),
+					  text_at(d, group, "tcti", ""), "", file_at(d, group, "module", file[2]), text_at(d, group, "token", "") };
 }
 
 static void say_more(struct places *p, const char *what, const char *more, const char *why)
@@ -45,9 +67,10 @@ static void say_more(struct places *p, const char *what, const char *more, const
 }
 
 /* Whose settings lead there? One group's whole: the PIN of one device is not for another. */
-static void find_named(struct doctor *d, struct places *p, const char *group)
+static void find_named(struct doctor *d, struct places *p, size_t at_group)
 {
-	struct mst_secenv_place q = place_of(d, group);
+	const char *group = groups[at_group];
+	struct mst_secenv_place q = place_of(d, group, p->file[at_group]);
 	const bool named[AT__COUNT] = { [AT_TPM] = *q.tcti || !strcmp(text_at(d, group, "backend", ""), "tpm"), [AT_TOKEN] = *q.token && *q.pin_file,
 					[AT_SECRET] = *q.secret_file != 0, [AT_FILE] = true };
 
@@ -58,16 +81,45 @@ static void find_named(struct doctor *d, struct places *p, const char *group)
 		}
 }
 
-/* A PIN that musterd was refused is none to try again. */
-static void guard_of(struct doctor *d, const char *group, struct mst_secenv_guard *g)
+static void mark_of(struct doctor *d, const char *group, struct mst_secenv_guard *g)
 {
-	const bool ca = !strcmp(group, "ca_key");
-	const char *dir = ca ? "run" : "keeper", *set = NULL;
+	const char *keeper = "keeper";
+	char path[4096];
 
 	memset(g, 0, sizeof(*g));
-	if (config_lookup_string(&d->conf, dir, &set) != CONFIG_TRUE)
-		set = dir;
-	snprintf(g->path, sizeof(g->path), "%s%s%.900s/%s.refused", *set == '/' ? "" : d->m->dir, *set == '/' ? "" : "/", set, ca ? "ca" : "kek");
+	(void)config_lookup_string(&d->conf, "keeper", &keeper);
+	doctor_place(d, keeper, path, sizeof(path));
+	snprintf(g->path, sizeof(g->path), "%.1000s%s", path, !strcmp(group, "ca_key") ? MST_CA_DEVICE_REFUSED : "/kek.refused");
+}
+
+/* A PIN that musterd was refused is none to try again, whatever it was for: both keys may be in one token, which counts them together. */
+static void guard_of(struct doctor *d, const struct mst_secenv_place *q, struct mst_secenv_guard *g)
+{
+	struct mst_secenv_guard other;
+
+	mark_of(d, q->group, g);
+	for (size_t i = 0; i < MST_COUNT(groups); i++) {
+		mark_of(d, groups[i], &other);
+		if (mst_secenv_place_refused(q, &other))
+			*g = other;
+	}
+}
+
+/* What root was refused here musterd, another user's, could not read: then it would try the same once more. */
+static void hand_over(const struct mst_secenv_guard *g)
+{
+	int fd = geteuid() == 0 && g->refused[0] ? open(g->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+	char text[sizeof(g->refused)], dir[sizeof(g->path)];
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+	struct stat st;
+
+	snprintf(dir, sizeof(dir), "%s", g->path);
+	*strrchr(dir, '/') = '\0';
+	/* the directory is that user's, so it may be another file by now, which is not given away */
+	if (n > 0 && (size_t)n == strlen(g->refused) && memcmp(text, g->refused, (size_t)n) == 0 && stat(dir, &st) == 0)
+		(void)!fchown(fd, st.st_uid, st.st_gid);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* What musterd has its CA's key in it is asked about: nobody else has to disturb that device. 0, ABSENT, or -1: it does not use it, or does not run. */
@@ -94,9 +146,10 @@ static void try(struct doctor *d, struct places *p, size_t i)
 	char text[300];
 	int r = as_used(d, i, &why);
 
-	guard_of(d, p->group[i], &guard);
+	guard_of(d, &p->place[i], &guard);
 	if (r < 0)
 		r = mst_secenv_place_works(&p->place[i], at[i].kind, &guard, mst_crypto_openssl(), &why);
+	hand_over(&guard);
 	snprintf(text, sizeof(text), "tried, and it does not work: %.200s", why.text[0] ? why.text : r < 0 ? mst_fault_text(r) : "refused");
 	p->r[i] = r;
 	p->works[i] = !r;
@@ -116,8 +169,8 @@ static void look(struct doctor *d, struct places *p)
 	struct mst_diag none = { 0 };
 
 	setenv("TSS2_LOG", "all+NONE", 0);       /* what a TPM says, we say */
-	find_named(d, p, "keeper_key");
-	find_named(d, p, "ca_key");
+	for (size_t i = 0; i < MST_COUNT(groups); i++)
+		find_named(d, p, i);
 	if (!p->group[AT_TPM] && mst_secenv_place_tpm_there()) {
 		p->group[AT_TPM] = "keeper_key";
 		p->place[AT_TPM] = (struct mst_secenv_place){ "keeper_key", "", "", "", "", "", "" };
@@ -232,7 +285,7 @@ static void judge(struct doctor *d, const struct places *p, bool ca, size_t best
 
 void doctor_keys(struct doctor *d)
 {
-	struct places p = { .seen = "" };
+	static struct places p;
 	bool single = false;
 	const char *how;
 	size_t kek = 0, ca;

@@ -232,9 +232,27 @@ def test_a_wrong_pin_is_tried_once(inst):
     end_signer(inst)
     until("it is not tried again", lambda: knock(inst) == 503 and "has refused this PIN" in state(inst)["why"])
     assert not low(inst), "the PIN that was refused was tried again"
+    # nor by doctor where no musterd answers; nor by what it asks first, the other key's settings, with that PIN under another name
+    text = inst.config.read_text()
+    (inst.dir / "run/pin").symlink_to(inst.place.pin)
+    for more in ("", f'keeper_key = {{ backend = "file"; module = "{MODULE}"; token = "node"; pin_file = "run/pin"; }};\n'):
+        inst.config.write_text(text + more)
+        said = json.loads(inst.muster("--socket", inst.dir / "run/nobody.sock", "--json", "doctor", check=False).stdout)
+        (found,) = [f for f in said if f["check"] == "places for keys"]
+        assert "pkcs11 node: tried, and it does not work: the device has refused this PIN" in found["detail"], found
+        assert not low(inst), "doctor tried the PIN that was refused"
+    inst.config.write_text(text)
     inst.place.pin.write_text(PIN + "\n")
     until("it signs again", lambda: not state(inst)["away"])
     assert knock(inst) == 200
+    # one that doctor is refused first is not tried by musterd, which may be another user's
+    signer, owner = inst.dir / "keeper/signer", 65534 if os.geteuid() == 0 else os.geteuid()
+    os.chown(signer, owner, -1)
+    inst.place.pin.write_text("222222\n")
+    inst.muster("--socket", inst.dir / "run/nobody.sock", "doctor", check=False)
+    assert low(inst) and [(f.name, f.stat().st_uid) for f in signer.iterdir()] == [("ca.refused", owner)]
+    os.chown(signer, os.geteuid(), -1)
+    inst.place.pin.write_text(PIN + "\n")
 
 
 def test_a_device_that_hangs_is_the_signers(inst):
