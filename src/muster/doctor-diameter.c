@@ -50,11 +50,12 @@ static unsigned value(const char *text, const char *name)
 	return at ? (unsigned)strtoul(at + strlen(begin), NULL, 10) : UINT32_MAX;
 }
 
-/* Whom nobody but the operator's IPsec stands for. */
-static void look_at_clear(struct doctor *d)
+/* Those in clear are named: nobody but the operator's IPsec stands for them. Is there any with TLS? */
+static bool look_at_peers(struct doctor *d)
 {
 	const config_setting_t *list = config_lookup(&d->conf, "diameter.peers");
 	int n = list ? config_setting_length(list) : 0;
+	bool any = false;
 	char text[600];
 
 	for (int i = 0; i < n; i++) {
@@ -64,6 +65,7 @@ static void look_at_clear(struct doctor *d)
 
 		(void)config_setting_lookup_bool(one, "tls", &tls);
 		(void)config_setting_lookup_bool(one, "ipsec", &ipsec);
+		any = any || tls;
 		if (tls || !ipsec)
 			continue;
 		(void)config_setting_lookup_string(one, "identity", &identity);
@@ -71,6 +73,7 @@ static void look_at_clear(struct doctor *d)
 			 "without IPsec", identity);
 		doctor_finding(d, true, "Diameter", text, "");
 	}
+	return any;
 }
 
 void doctor_diameter(struct doctor *d)
@@ -82,7 +85,8 @@ void doctor_diameter(struct doctor *d)
 
 	if (!config_lookup(&d->conf, "diameter"))
 		return;
-	look_at_clear(d);
+	if (look_at_peers(d))
+		doctor_pair(d, "diameter");
 	(void)config_lookup_string(&d->conf, "metrics", &address);
 	if (!*address) {
 		doctor_finding(d, true, "Diameter", "peers are not looked at: metrics is \"\"; the log says which are open", "");

@@ -11,19 +11,24 @@ static const char *text_at(const struct doctor *d, const char *path)
 	return config_lookup_string(&d->conf, path, &s) ? s : "";
 }
 
-void doctor_role(struct doctor *d, const char *role)
+void doctor_pair(struct doctor *d, const char *group)
 {
 	char path[64], what[64];
 
-	snprintf(path, sizeof(path), "%s.key", role);
-	snprintf(what, sizeof(what), "key of %s", role);
+	snprintf(path, sizeof(path), "%s.key", group);
+	snprintf(what, sizeof(what), "key of %s", group);
 	if (*text_at(d, path))          /* a BSF that asks by Diameter has none */
 		doctor_secret_file(d, text_at(d, path), what, "restore it from your backup, or give the role another key and certificate and reload musterd (SIGHUP)");
-	snprintf(path, sizeof(path), "%s.certificate", role);
-	snprintf(what, sizeof(what), "certificate of %s", role);
+	snprintf(path, sizeof(path), "%s.certificate", group);
+	snprintf(what, sizeof(what), "certificate of %s", group);
 	if (*text_at(d, path))
 		doctor_certificate(d, text_at(d, path), what, "of the keeper's CA: musterd -c musterd.conf --renew-certificates; of another one: let it make one; "
 				   "then reload musterd (SIGHUP)");
+}
+
+void doctor_role(struct doctor *d, const char *role)
+{
+	doctor_pair(d, role);
 	doctor_port(d, role);
 }
 

@@ -24,7 +24,8 @@ const char *doctor_of_keeper(const struct doctor *d, const char *file, char out[
 void doctor_secret_file(struct doctor *d, const char *name, const char *what, const char *remedy);
 void doctor_certificate(struct doctor *d, const char *name, const char *what, const char *remedy);        /* `remedy`: when its end is near */
 void doctor_port(struct doctor *d, const char *role);
-/* What a role's group in musterd.conf names: its key and certificate, and its first address. */
+/* What a group in musterd.conf names: key and certificate; of a role its first address, too. */
+void doctor_pair(struct doctor *d, const char *group);
 void doctor_role(struct doctor *d, const char *role);
 void doctor_lists(struct doctor *d);
 /* HSS, BSF and its face towards NAFs, where they are configured: their files, and whether they know one another. */

@@ -214,6 +214,32 @@ def test_doctor_looks_at_what_the_configuration_names(tmp_path):
     assert not gone["ok"] and "cannot be made again" not in gone["remedy"], gone
 
 
+def test_doctor_looks_at_the_certificate_of_diameter(tmp_path):
+    """Its peers leave on one day when it ends; and nothing is said of files that no peer needs."""
+    run(MUSTER, "init", tmp_path / "i")
+    config = tmp_path / "i/musterd.conf"
+    text = config.read_text() + """
+diameter = { identity = "dra.sp.example.com"; realm = "sp.example.com"; listen = ["::1"]; certificate = "tls/diameter.pem"; key = "tls/diameter.key";
+  anchors = ["keeper/ca.pem"]; peers = ( { identity = "hss.example.net"; realm = "example.net"; tls = true; } ); };
+"""
+
+    def found():
+        said = json.loads(run(MUSTER, "--json", "-C", tmp_path / "i", "doctor", check=False).stdout)
+        return {f["check"]: f for f in said if f["check"].endswith(" of diameter") or f["detail"].startswith("diameter on ")}
+
+    config.write_text(text)
+    missing = found()
+    assert set(missing) == {"key of diameter", "certificate of diameter"} and not any(f["ok"] for f in missing.values()), missing
+    run(MUSTERD, "-c", config, "--renew-certificates", "--days", "10")
+    ends = found()["certificate of diameter"]
+    assert not ends["ok"] and "dra.sp.example.com, good until " in ends["detail"] and "within 30 days" in ends["remedy"], ends
+    assert "--renew-certificates" in ends["remedy"] and found()["key of diameter"]["ok"], found()
+    run(MUSTERD, "-c", config, "--renew-certificates")
+    assert found()["certificate of diameter"]["ok"], found()
+    config.write_text(text.replace("tls = true", "tls = false; ipsec = true"))
+    assert found() == {}
+
+
 def test_events_follow_wakes_for_a_new_event(inst):
     follow = subprocess.Popen([MUSTER, "-C", str(inst.dir), "--json", "events", "--follow", "--what", "node.added"],
                               stdout=subprocess.PIPE, text=True)
