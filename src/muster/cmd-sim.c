@@ -195,10 +195,18 @@ static int sim_show(struct muster *m, int argc, char **argv)
 	return EXIT_DONE;
 }
 
+static int post(struct muster *m, const char *sim, const char *act, json_t *body, const char *what)
+{
+	json_t *answer = NULL;
+	char path[1200];
+	int r = api_ask(m, "POST", sim_path(path, sizeof(path), sim, act), body, &answer);
+
+	return done(m, r, answer, what);
+}
+
 static int sim_bind(struct muster *m, int argc, char **argv)
 {
-	json_t *answer = NULL, *body = json_object();
-	char path[1200];
+	json_t *body = json_object();
 
 	argc = take_options(NULL, argc, argv, NULL, 0);
 	if (argc < 0)
@@ -206,28 +214,24 @@ static int sim_bind(struct muster *m, int argc, char **argv)
 	if (argc != 2)
 		return usage_error(NULL, "give one SIM and one node");
 	put_member(body, "node", argv[1]);
-	return done(m, api_ask(m, "POST", sim_path(path, sizeof(path), argv[0], "bind"), body, &answer), answer, "SIM");
+	return post(m, argv[0], "bind", body, "SIM");
 }
 
 static int sim_unbind(struct muster *m, int argc, char **argv)
 {
-	json_t *answer = NULL;
-	char path[1200];
-
 	argc = take_options(NULL, argc, argv, NULL, 0);
 	if (argc < 0)
 		return EXIT_USAGE;
 	if (argc != 1)
 		return usage_error(NULL, "give one SIM");
-	return done(m, api_ask(m, "POST", sim_path(path, sizeof(path), argv[0], "unbind"), json_object(), &answer), answer, "in no node: SIM");
+	return post(m, argv[0], "unbind", json_object(), "in no node: SIM");
 }
 
 static int act(struct muster *m, int argc, char **argv, const char *act, const char *what)
 {
 	const char *reason = NULL;
 	const struct opt opts[] = { { "reason", &reason, NULL } };
-	json_t *answer = NULL, *body;
-	char path[1200];
+	json_t *body;
 
 	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
 	if (argc < 0)
@@ -236,7 +240,7 @@ static int act(struct muster *m, int argc, char **argv, const char *act, const c
 		return usage_error(NULL, "give one SIM and --reason TEXT");
 	body = json_object();
 	put_member(body, "reason", reason);
-	return done(m, api_ask(m, "POST", sim_path(path, sizeof(path), argv[0], act), body, &answer), answer, what);
+	return post(m, argv[0], act, body, what);
 }
 
 static int sim_suspend(struct muster *m, int argc, char **argv)

@@ -191,8 +191,8 @@ def test_what_the_operator_says_counts_at_once(inst):
                                  (("node", "resume", node.id, "--reason", "paid"), 200, None),
                                  (("node", "revoke", node.id, "--reason", "gone"), 403, "the node is revoked"),
                                  (("sim", "remove", "001010000000002", "--reason", "gone"), 404, "no SIM")):
-        inst.muster(*command)
-        assert ask(inst, path=path)[0] == status, command
+        said = inst.muster(*command).stdout
+        assert command[2] in said and ask(inst, path=path)[0] == status, (command, said)
         assert not why or why in inst.events("--what", "hss.refused")[-1]["why"], command
     assert "sim:" in inst.muster("node", "show", inst.first.id).stdout
     assert inst.ask("node", "show", inst.first.id)["sim"]["imsi"] == IMSI
