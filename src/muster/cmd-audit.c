@@ -312,23 +312,32 @@ static void tell(const json_t *answer)
 		say("sealed up to entry %lld, at %s UTC", (long long)json_integer_value(json_object_get(seal, "seq")), human_time(text_of(seal, "when")));
 }
 
+/* The answer says so, too, when it is not the log that somebody has the seal of. */
+static int judge(struct api *api, const struct mst_log_seal *kept, json_t *answer)
+{
+	int r = json_is_true(json_object_get(answer, "ok")) ? EXIT_DONE : EXIT_REFUSED;
+
+	if (r != EXIT_DONE || !kept->seq)
+		return r;
+	r = look_for_kept(api, kept);
+	if (r == EXIT_REFUSED)
+		r = json_object_update_new(answer, json_pack("{s:b, s:I}", "ok", 0, "firstBad", (json_int_t)kept->seq)) ? EXIT_FAULT : r;
+	return r;
+}
+
 static int verify_live(struct muster *m, const struct audit_trust *trust)
 {
 	struct api *api = api_open(m);
 	json_t *answer = api ? walk(m, api) : NULL;
-	int r = answer ? EXIT_DONE : EXIT_FAULT;
+	int r = EXIT_FAULT;
 
-	if (answer) {
-		r = json_is_true(json_object_get(answer, "ok")) ? EXIT_DONE : EXIT_REFUSED;
-		if (m->json)
-			print_json(answer);
-		else
-			tell(answer);
-		if (!m->json)
-			json_decref(answer);
-	}
-	if (r == EXIT_DONE && trust->kept.seq)
-		r = look_for_kept(api, &trust->kept);
+	if (answer && !m->json)
+		tell(answer);
+	if (answer)
+		r = judge(api, &trust->kept, answer);
+	if (m->json && r != EXIT_FAULT)
+		print_json(json_incref(answer));
+	json_decref(answer);
 	api_close(api);
 	return r;
 }
@@ -401,13 +410,13 @@ static int audit_seal(struct muster *m, int argc, char **argv)
 		return EXIT_REFUSED;
 	}
 	mst_log_seal_put(&w, &s, true);
-	if (out)
-		return write_file(out, text, w.n, 0644) ? EXIT_FAULT : EXIT_DONE;
-	if (!m->json) {
+	if (out && write_file(out, text, w.n, 0644))
+		return EXIT_FAULT;
+	if (m->json)
+		return print_json(json_pack("{s:I, s:s%}", "seq", (json_int_t)s.seq, "text", (const char *)text, w.n));
+	if (!out)
 		fwrite(text, 1, w.n, stdout);
-		return EXIT_DONE;
-	}
-	return print_json(json_pack("{s:I, s:s%}", "seq", (json_int_t)s.seq, "text", (const char *)text, w.n));
+	return EXIT_DONE;
 }
 
 static int audit_accept(struct muster *m, int argc, char **argv)

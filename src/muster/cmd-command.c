@@ -63,7 +63,7 @@ static int pick(struct muster *m, int argc, char **argv, const struct whom *who,
 }
 
 /* One request for up to 1000 nodes: all of them or none. More are told to be split: half of a fleet is no accident. */
-static int give(struct muster *m, json_t *body, json_t *nodes, bool single, const char *words)
+static int give(struct muster *m, json_t *body, json_t *nodes, const char *words)
 {
 	json_t *answer = NULL, *list;
 	int r;
@@ -81,12 +81,6 @@ static int give(struct muster *m, json_t *body, json_t *nodes, bool single, cons
 	if (m->quiet) {
 		json_decref(answer);
 		return EXIT_DONE;
-	}
-	if (m->json && single) {
-		json_t *one = json_incref(json_array_get(list, 0));
-
-		json_decref(answer);
-		return print_json(one);
 	}
 	if (m->json)
 		return print_json(answer);
@@ -116,7 +110,7 @@ static int finish(struct muster *m, int argc, char **argv, const struct whom *wh
 		put_member(body, "target", target);
 	if (stakeholder)
 		put_member(body, "adminFQDN", stakeholder);
-	return give(m, body, nodes, argc == 1 && !who->subscription && !who->maker, words);
+	return give(m, body, nodes, words);
 }
 
 /* --- the classes --- */
@@ -311,39 +305,47 @@ static int command_show(struct muster *m, int argc, char **argv)
 	return r == EXIT_DONE ? print_one(m, answer) : r;
 }
 
+static int cancel_one(struct muster *m, const char *number, const char *reason, json_t *done)
+{
+	json_t *answer = NULL, *body = json_object();
+	struct mst_writer w;
+	char path[1200];
+	int r;
+
+	if (reason)
+		put_member(body, "reason", reason);
+	w = path_start(path, sizeof(path), "/v1/commands/");
+	path_piece(&w, number);
+	mst_put_str(&w, "/cancel");
+	r = api_ask(m, "POST", path_end(&w), body, &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (!m->json && !m->quiet)
+		say("cancelled command %s%s", number, *text_of(answer, "cmdID") ? "; the node had been given it, and may have begun" : "");
+	json_array_append_new(done, answer);
+	return EXIT_DONE;
+}
+
+/* One after the other, up to the first that is refused; what was done until then is told. */
 static int command_cancel(struct muster *m, int argc, char **argv)
 {
 	const char *reason = NULL;
 	const struct opt opts[] = { { "reason", &reason, NULL } };
+	json_t *done;
+	int r = EXIT_DONE;
 
 	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
 	if (argc < 0)
 		return EXIT_USAGE;
 	if (!argc)
 		return usage_error(NULL, "give numbers of commands (muster command list)");
-	for (int i = 0; i < argc; i++) {
-		json_t *answer = NULL, *body = json_object();
-		struct mst_writer w;
-		char path[1200];
-		int r;
-
-		if (reason)
-			put_member(body, "reason", reason);
-		w = path_start(path, sizeof(path), "/v1/commands/");
-		path_piece(&w, argv[i]);
-		mst_put_str(&w, "/cancel");
-		r = api_ask(m, "POST", path_end(&w), body, &answer);
-		if (r != EXIT_DONE)
-			return r;
-		if (m->json)
-			(void)print_json(answer);
-		else {
-			if (!m->quiet)
-				say("cancelled command %s%s", argv[i], *text_of(answer, "cmdID") ? "; the node had been given it, and may have begun" : "");
-			json_decref(answer);
-		}
-	}
-	return EXIT_DONE;
+	done = json_array();
+	for (int i = 0; i < argc && r == EXIT_DONE; i++)
+		r = cancel_one(m, argv[i], reason, done);
+	if (m->json && json_array_size(done))
+		(void)print_json(json_pack("{s:O}", "commands", done));
+	json_decref(done);
+	return r;
 }
 
 #define MANY "[--subscription ID] [--maker NAME] [--target ID] [--stakeholder FQDN]"

@@ -268,7 +268,8 @@ static int tell(const struct muster *m, const struct install *in)
 	json_t *j;
 
 	if (m->json) {
-		j = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "dir", in->dir, "address", in->address, "sp", in->sp, "mef", in->mef, "maf", in->maf, "bbn", in->bbn);
+		j = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "dir", in->dir, "address", in->address, "sp", in->sp, "mef", in->mef, "maf", in->maf, "bbn", in->bbn,
+			      "caKey", mst_secenv_kind_text(in->ca->kind));
 		if (*in->plmn)
 			json_object_update_new(j, json_pack("{s:s,s:s,s:s}", "hss", in->hss, "bsf", in->bsf, "zn", in->zn));
 		return print_json(j);
@@ -344,7 +345,7 @@ int cmd_init(struct muster *m, int argc, char **argv)
 	if (ca.kind == MST_SECENV_TPM && strcmp(processes, "single") == 0)
 		return usage_error(NULL, "--ca-key tpm needs --processes split");
 	in.ca = &ca;
-	r = init_ca_open(in.ca, &(struct mst_diag){ 0 });
+	r = init_ca_open(m, in.ca, &(struct mst_diag){ 0 });
 	if (r == EXIT_DONE)
 		r = install_make(&in);
 	init_ca_close(&ca);

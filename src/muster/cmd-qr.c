@@ -132,5 +132,7 @@ int cmd_qr(struct muster *m, int argc, char **argv)
 	else
 		draw(q);
 	QRcode_free(q);
+	if (m->json && code == EXIT_DONE)
+		return print_json(json_pack("{s:s}", "text", (const char *)text));
 	return code;
 }

@@ -76,7 +76,21 @@ void init_ca_hint(const struct init_ca *ca, bool split)
 	(void)!mst_secenv_place_tokens(each_token, NULL, &d);
 }
 
-int init_ca_open(struct init_ca *ca, struct mst_diag *d)
+/* With --json the answer names the place, and only what it cannot have is left to be told. */
+static void tell_best(const struct muster *m, int r, const struct mst_diag *d)
+{
+	static const char is[] = "the CA's key: the best place that works here is";
+	const char *why = d->text[0] ? d->text : "this machine shows none";
+
+	if (r && m->json)
+		complain("%s a file; no TPM works: %s", is, why);
+	else if (r)
+		say("%s a file; no TPM works: %s", is, why);
+	else if (!m->json)
+		say("%s the TPM", is);
+}
+
+int init_ca_open(const struct muster *m, struct init_ca *ca, struct mst_diag *d)
 {
 	int r;
 
@@ -85,8 +99,7 @@ int init_ca_open(struct init_ca *ca, struct mst_diag *d)
 	setenv("TSS2_LOG", "all+NONE", 0);       /* what a TPM says, we say */
 	if (ca->best) {
 		r = *ca->place.tcti || mst_secenv_place_tpm_there() ? try_tpm(&ca->place, d) : MST_SECENV_ABSENT;
-		say("the CA's key: the best place that works here is %s%s%s", r ? "a file" : "the TPM", r ? "; no TPM works: " : "",
-		    !r ? "" : d->text[0] ? d->text : "this machine shows none");
+		tell_best(m, r, d);
 		if (r)
 			ca->kind = MST_SECENV_FILE;
 		if (r)

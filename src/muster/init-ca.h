@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "keeper/keeper.h"
+#include "muster.h"
 #include "secenv/place.h"
 
 /* Where the CA's key of a new installation is to be. */
@@ -18,7 +19,7 @@ struct init_ca {
 /* `where` as in muster(1); `pin_file`, `state`: NULL when not given. False when said to be wrong. */
 bool init_ca_parse(struct init_ca *ca, const char *where, const char *pin_file, const char *state);
 /* 0, or EXIT_FAULT, told. A file has none: nothing is opened. */
-int init_ca_open(struct init_ca *ca, struct mst_diag *d);
+int init_ca_open(const struct muster *m, struct init_ca *ca, struct mst_diag *d);
 void init_ca_close(struct init_ca *ca);
 /* The keeper that was made with it. */
 int init_ca_keeper(struct init_ca *ca, const char *dir, struct mst_keeper **ret, struct mst_diag *d);

@@ -48,7 +48,8 @@ def last_line_gone(lines):
 def test_seals_of_a_copy(inst, tmp_path):
     copy, other, kept = tmp_path / "copy", inst.dir / "makers/acme.pem", tmp_path / "kept"
     ca = inst.dir / "keeper/ca.pem"
-    inst.muster("audit", "seal", "--out", kept)
+    sealed = inst.ask("audit", "seal", "--out", kept)
+    assert set(sealed) == {"seq", "text"} and sealed["text"] == kept.read_text(), sealed
     inst.muster("audit", "export", "--out", copy)
     assert verify(copy, "--ca", ca, "--seal", kept)[0] == 0
     assert audit_check.verify([copy], ca.read_bytes(), audit_check.read_seal_file(kept, ca.read_bytes()))
@@ -302,6 +303,9 @@ def test_a_log_that_is_not_the_one_that_was_sealed(split, tmp_path, harm, seen):
     assert verify(tmp_path / "copy", "--seal", tmp_path / "kept")[0] == 1
     done = split.muster("audit", "verify", "--seal", tmp_path / "kept", check=False)
     assert done.returncode == 1 and seen in done.stderr
+    done = split.muster("--json", "audit", "verify", "--seal", tmp_path / "kept", check=False)
+    told = json.loads(done.stdout)
+    assert done.returncode == 1 and (told["ok"], told["firstBad"]) == (False, kept[0]), done
 
 
 def test_the_power_goes_and_the_log_is_still_the_one_that_was_sealed(split):

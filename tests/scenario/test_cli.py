@@ -232,8 +232,7 @@ diameter = { identity = "dra.sp.example.com"; realm = "sp.example.com"; listen =
     assert set(missing) == {"key of diameter", "certificate of diameter"} and not any(f["ok"] for f in missing.values()), missing
     run(MUSTERD, "-c", config, "--renew-certificates", "--days", "10")
     ends = found()["certificate of diameter"]
-    assert not ends["ok"] and "dra.sp.example.com, good until " in ends["detail"] and "within 30 days" in ends["remedy"], ends
-    assert "--renew-certificates" in ends["remedy"] and found()["key of diameter"]["ok"], found()
+    assert not ends["ok"] and re.search("within 30 days; .*--renew-certificates", ends["remedy"]) and found()["key of diameter"]["ok"], ends
     run(MUSTERD, "-c", config, "--renew-certificates")
     assert found()["certificate of diameter"]["ok"], found()
     config.write_text(text.replace("tls = true", "tls = false; ipsec = true"))
@@ -465,23 +464,6 @@ def test_init_refuses(tmp_path, words, says):
 def test_init_says_who_reaches_it(tmp_path, more, said, unsaid):
     text = run(MUSTER, "init", tmp_path / "i", *more).stdout
     assert [t for t in said if t not in text] == [] and [t for t in unsaid if t in text] == [], text
-
-
-def test_what_was_made_is_said_in_json(tmp_path):
-    def ask(*words):
-        return json.loads(run(MUSTER, "--json", *words, cwd=tmp_path).stdout)
-    assert ask("cert", "ca", "acme") == {"certificate": "acme.pem", "key": "acme.key"}
-    assert ask("cert", "issue", "--ca", "acme", "--node-id", "urn:dev:ops:1", "--out", "node") == {"certificate": "node.pem", "key": "node.key"}
-    run("openssl", "req", "-new", "-key", "node.key", "-subj", "/", "-addext", "subjectAltName=URI:urn:dev:ops:1", "-out", "node.csr", cwd=tmp_path)
-    assert ask("cert", "sign", "node.csr", "--ca", "acme", "--out", "signed") == {"certificate": "signed.pem"}
-    assert ask("cert", "crl", "--ca", "acme", "--out", "acme.crl") == {"crl": "acme.crl"}
-    serial = ask("cert", "show", "node.pem")["serial"]
-    assert ask("cert", "revoke", "node.pem", "--ca", "acme", "--out", "acme.crl") == {"subject": "CN=urn:dev:ops:1", "serial": serial, "crl": "acme.crl"}
-    ask("cert", "issue", "--ca", "acme", "--bundle-signer", "--cn", "workshop", "--out", "signer")
-    (tmp_path / "s.json").write_text('{"version": 1, "instructions": [{"kind": "bootstrap", "method": "cert", "uri": "https://mef.example.com", '
-                                     '"target": "maf.example.com", "adminFQDN": "sp.example.com"}]}')
-    made = ask("bundle", "make", "--sequence", "s.json", "--any", "--until", "+1d", "--key", "signer.key", "--cert", "signer.pem", "--out", "b")
-    assert made == {"bundle": "b", "octets": (tmp_path / "b").stat().st_size}
 
 
 def test_a_certificate_never_overwrites_a_ca(tmp_path):

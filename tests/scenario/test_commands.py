@@ -39,13 +39,13 @@ def ended(inst, number):
 
 
 def mo_node(inst, node, path, kind="authenticationProfile", suid=None, *more):
-    return inst.ask("command", "mo-node", node.id, "--path", path, "--type", kind, *(("--suid", suid) if suid else ()), *more)["id"]
+    return inst.ask("command", "mo-node", node.id, "--path", path, "--type", kind, *(("--suid", suid) if suid else ()), *more)["commands"][0]["id"]
 
 
 def dev_cfg(inst, node, objects, *more):
     file = node.dir / "objects.json"
     file.write_text(json.dumps({"objects": objects}))
-    return inst.ask("command", "dev-cfg", node.id, "--objects", file, *more)["id"]
+    return inst.ask("command", "dev-cfg", node.id, "--objects", file, *more)["commands"][0]["id"]
 
 
 def fingerprint(pem):
@@ -122,7 +122,7 @@ def test_a_node_is_configured_and_acts_on_its_objects(inst, anchors):
         (("reg/mef", "authenticationProfile", 23), 303), (("reg/nosuite", "authenticationProfile", 22), 304),
         (("reg/othercert", "authenticationProfile", 42), 305), (("reg/othercert/ca", "trustAnchorCred"), 305),
         (("reg/elsewhere", "authenticationProfile", 22), 305))}
-    bad[inst.ask("command", "dev-cfg", node.id, "--uri", "3:coaps://mef.sp.example.com")["id"]] = 43
+    bad[inst.ask("command", "dev-cfg", node.id, "--uri", "3:coaps://mef.sp.example.com")["commands"][0]["id"]] = 43
     with node.running():
         last = max(bad)
         assert ended(inst, last) == 43
@@ -274,8 +274,12 @@ def test_commands_are_taken_back(inst):
     inst.muster("command", "cancel", third)
     assert client.report(reg, "c-3", 300)[0] == 2004     # carried out all the same: written down, no more
     assert command(inst, third)["state"] == "cancelled" and command(inst, third)["history"][-1]["what"] == "reported-late"
-    done = inst.muster("command", "cancel", inst.ask("command", "cert-prov", node.id)["id"])
-    assert done.returncode == 0
+    ids = [inst.ask("command", "cert-prov", node.id)["commands"][0]["id"] for _ in range(3)]
+    assert [(c["id"], c["state"]) for c in inst.ask("command", "cancel", ids[0])["commands"]] == [(ids[0], "cancelled")]
+    # what was done before one was refused is told
+    done = inst.muster("--json", "command", "cancel", *ids[1:], 999999, check=False)
+    assert done.returncode == 1 and "there is no such command" in done.stderr, done
+    assert [(c["id"], c["state"]) for c in json.loads(done.stdout)["commands"]] == [(i, "cancelled") for i in ids[1:]]
     refused = inst.muster("command", "cancel", 999999, check=False)
     assert refused.returncode == 1 and "there is no such command" in refused.stderr
 

@@ -30,7 +30,8 @@ def command(inst, node):
 def test_a_command_leads_to_a_certificate_that_is_used(make):
     inst = make('  est_lifetime = "1h";\n')
     node = inst.node(1)
-    assert inst.ask("command", "cert-prov", node.id)["subject"] == node.cse_id
+    (given,) = inst.ask("command", "cert-prov", node.id)["commands"]
+    assert given["subject"] == node.cse_id
     done = node.run_once()
     assert done.returncode == 0, done.stderr
     assert "certificate-in-use" in done.stderr, done.stderr

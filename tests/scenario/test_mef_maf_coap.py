@@ -322,8 +322,8 @@ def test_by_hand_and_by_command(inst):
         {"path": "reg", "mgmtDefinition": 1020, "CSE-ID": b.cse_id, "pointOfAccess": [f"coaps://in.{inst.sp}"]},
         {"path": "reg/maf", "mgmtDefinition": 1022, "SUID": 32, "keyRegDuration": "P30D", "TLSCiphersuites": ["TLS_PSK_WITH_AES_128_CCM_8"]}, {"path": "reg/maf/at", **maf},
         {"path": "maf", **maf, "labels": ["again"]}, {"path": "ws", **maf, "coapPort": None, "websocketPort": 443}]}).replace('"coapPort": null, ', ""))
-    orders = [inst.ask("command", "dev-cfg", a.id, "--objects", a.dir / "objects.json")["id"]]
-    orders += [inst.ask("command", "mo-node", a.id, "--path", path, "--type", kind, *suid)["id"] for path, kind, suid in (
+    orders = [inst.ask("command", "dev-cfg", a.id, "--objects", a.dir / "objects.json")["commands"][0]["id"]]
+    orders += [inst.ask("command", "mo-node", a.id, "--path", path, "--type", kind, *suid)["commands"][0]["id"] for path, kind, suid in (
         ("reg/maf", "authenticationProfile", ("--suid", "32")), ("maf", "MAFClientRegCfg", ()), ("ws", "MAFClientRegCfg", ()))]
     # what EST does goes over HTTPS, where httpPort says
     inst.muster("command", "cert-prov", a.id)
