@@ -100,8 +100,10 @@ void mst_secenv_place_result(const struct mst_secenv_place *p, struct mst_secenv
 	}
 	if (!r || !describe(p->pin_file, g->refused, sizeof(g->refused)))
 		return;
-	/* what cannot be written is known at least for as long as this process lives */
+	/* what cannot be written is known at least for as long as this process lives; another user's mark in our directory gives way */
 	fd = open(g->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 && !unlink(g->path))
+		fd = open(g->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd >= 0 && write(fd, g->refused, strlen(g->refused)) < 0)
 		(void)unlink(g->path);
 	if (fd >= 0)

@@ -4,11 +4,15 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <p11-kit/pkcs11.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "crypto/crypto.h"
 #include "secenv/pkcs11.h"
+#include "secenv/place.h"
 #include "secenv/root.h"
 
 static void how_often(void **state)
@@ -56,6 +60,44 @@ static void how_often(void **state)
 	unlink(pin);
 }
 
+/* Who may not write over another user's mark, in a directory of his own, makes one. */
+static int mark_it(const struct mst_secenv_place *p, struct mst_secenv_guard *g)
+{
+	struct mst_secenv_guard later = { .looked = false };
+
+	if (!geteuid() && (setgid(65534) || setuid(65534)))
+		return 2;
+	mst_secenv_place_result(p, g, MST_SECENV_REFUSED);
+	memcpy(later.path, g->path, sizeof(later.path));
+	return !mst_secenv_place_refused(p, &later);
+}
+
+static void a_mark_of_another_user(void **state)
+{
+	char dir[] = "/tmp/mst-mark-XXXXXX", pin[64];
+	struct mst_secenv_place p = { .group = "ca_key", .pin_file = pin };
+	struct mst_secenv_guard g = { .looked = false };
+	int fd, status = -1;
+	pid_t child;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(pin, sizeof(pin), "%s/pin", dir);
+	snprintf(g.path, sizeof(g.path), "%s/refused", dir);
+	fd = open(pin, O_CREAT | O_WRONLY, 0644);
+	assert_true(fd >= 0 && write(fd, "1234", 4) == 4 && !close(fd));
+	fd = open(g.path, O_CREAT | O_WRONLY, 0);
+	assert_true(fd >= 0 && !close(fd));
+	assert_true(geteuid() || !chown(dir, 65534, 65534));
+	child = fork();
+	assert_true(child >= 0);
+	if (!child)
+		_exit(mark_it(&p, &g));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_false(unlink(pin) || unlink(g.path) || rmdir(dir));
+}
+
 /* A key that can be read out is none: it is erased at once, and nobody is told its name. */
 static void keys_that_come_out(void **state)
 {
@@ -97,7 +139,7 @@ static void keys_that_come_out(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(how_often), cmocka_unit_test(keys_that_come_out) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(how_often), cmocka_unit_test(a_mark_of_another_user), cmocka_unit_test(keys_that_come_out) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
