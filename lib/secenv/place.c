@@ -79,7 +79,7 @@ static void look(struct mst_secenv_guard *g)
 
 bool mst_secenv_place_refused(const struct mst_secenv_place *p, struct mst_secenv_guard *g)
 {
-	char now[sizeof(g->refused)];
+	char now[MST_SECENV_MARK];
 
 	if (!g)
 		return false;

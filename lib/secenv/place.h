@@ -15,7 +15,8 @@ struct mst_secenv_place {
  * A PIN that the device refused is not given to it again before its file has changed: devices count, and a daemon that is started again
  * and again would block it. Noted, in memory and in a file, is which file it was in and when that was written; nothing of what it is.
  */
-struct mst_secenv_guard { char path[1024], refused[128]; bool looked; };
+#define MST_SECENV_MARK 128
+struct mst_secenv_guard { char path[1024], refused[MST_SECENV_MARK]; bool looked; };
 /* 0, an outcome of the device, or a fault. `guard` may be NULL. */
 MST_MUST_CHECK int mst_secenv_place_open(const struct mst_secenv_place *p, enum mst_secenv_kind kind, struct mst_secenv_guard *guard,
 					 struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d);
