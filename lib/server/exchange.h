@@ -266,6 +266,7 @@ struct mst_role_conf {
 	int64_t validity;                 /* BBN: of instructions whose rule says nothing; OCSP: of answers */
 	int64_t keep;                     /* BBN: how long briefings are remembered */
 	char own_fqdn[2][MST_ID_MAX];     /* admin: of this installation's MEF and MAF; "" = there is none */
+	char own_bsf[MST_ID_MAX];         /* MAF, MEF: of this installation's BSF, whose sessions are in the same store; "" = there is none */
 	char secret_fqdn[MST_ID_MAX];     /* admin: for identities of nodes' secrets: of the briefing node, else of the MEF; "" = none here */
 	struct mst_provider { char sp[MST_ID_MAX]; uint32_t uid; } provider[MST_PROVIDERS_MAX]; size_t n_provider;    /* admin */
 	/* admin: what wants a second person's yes, bits by enum mst_four; `expires`: how long that is waited for; people: who may ask and say yes */
