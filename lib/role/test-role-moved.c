@@ -150,10 +150,160 @@ static void the_bsfs_answer(void **state)
 	assert_int_equal(rig_fetched(&r, "AAAAvpY3qJ0hiuZNrke/NQ==@" BSF, &got, &a), 0);
 }
 
+/* --- what it was called with its former provider --- */
+
+#define OTHER "urn:dev:ops:1-a-8"
+
+static int64_t add_node(const char *node_id, const char *cse_id)
+{
+	struct mst_node n = { .state = MST_NODE_KNOWN, .created = RIG_NOW };
+	struct mst_identity i = { .kind = MST_ID_NODE };
+
+	MST_STR_SET(n.node_id, node_id);
+	MST_STR_SET(n.cse_id, cse_id);
+	MST_STR_SET(n.sub_id, "sub-secret");
+	MST_STR_SET(i.value, node_id);
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_node_insert(r.store, &n), 0);
+	i.node = n.id;
+	assert_int_equal(mst_store_identity_put(r.store, &i), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+	return n.id;
+}
+
+static void known_as(enum mst_id_kind kind, const char *name)
+{
+	struct mst_identity i = { .kind = kind, .node = r.node };
+
+	MST_STR_SET(i.value, name);
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_identity_put(r.store, &i), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+}
+
+static void was_with(const char *sp_fqdn)
+{
+	struct mst_node_past p = { .node = r.node, .last = 1, .at = RIG_NOW };
+
+	MST_STR_SET(p.sp_fqdn, sp_fqdn);
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_past_put(r.store, &p), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+}
+
+static void give_km(const char *key_id, const char *client, int64_t node)
+{
+	struct mst_credential c = { .purpose = MST_PURPOSE_KM, .key = { { 7 }, 1 }, .node = node, .state = MST_CRED_ACTIVE, .created = RIG_NOW,
+				    .expires = RIG_NOW + RIG_DAY };
+
+	MST_STR_SET(c.key_id, key_id);
+	MST_STR_SET(c.client_id, client);
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_cred_put(r.store, MST_ROLE_MAF, &c, true), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+}
+
+/* Another node registers keys for whom this one was: `path` of both roles. */
+static void keys_for_old(char mef[128], char maf[128])
+{
+	int64_t other = add_node(OTHER, "//sp.example.com/CSE0002");
+
+	rig_peer_cert(&r, MST_ID_NODE, OTHER);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", OTHER, MST_TY_MEF_CLIENT_REG, 0x61, MEF_REG), 2001);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", OTHER, MST_TY_SYMM_KEY_REG, 0x61, KEY_REG("22", OLD)), 2001);
+	mst_str_set(mef, 128, r.a.location);
+	give_km("61@maf.example.com", "//sp.example.com/CSE0002", other);
+	rig_peer_psk(&r, "61@maf.example.com");
+	assert_int_equal(rig_do(&r, MST_ROLE_MAF, MST_OP_CREATE, "/MAFBase", "/CSE0002", MST_TY_MAF_CLIENT_REG, 0x62, MAF_REG), 2001);
+	assert_int_equal(rig_do(&r, MST_ROLE_MAF, MST_OP_CREATE, "/MAFBase", "/CSE0002", MST_TY_SYMM_KEY_REG, 0x62, KEY_REG("32", OLD)), 2001);
+	mst_str_set(maf, 128, r.a.location);
+}
+
+static int by_cert(const char *path, enum mst_id_kind kind, const char *name, const char *from)
+{
+	rig_peer_cert(&r, kind, name);
+	return rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, path, from, 0, 0, NULL);
+}
+
+static int by_km(const char *path, const char *key_id, const char *from)
+{
+	rig_peer_psk(&r, key_id);
+	return rig_do(&r, MST_ROLE_MAF, MST_OP_RETRIEVE, path, from, 0, 0, NULL);
+}
+
+/*
+ * What its certificate proves stays with it (decision 0025), and says who it is, also in From where that certificate is shown: an agent says
+ * there what stands in it. But what is for that name is its former provider's, and not for this node any more.
+ */
+static void no_target_by_what_it_was(void **state)
+{
+	char mef[128], maf[128];
+
+	(void)state;
+	known_as(MST_ID_CSE_ABS, OLD);           /* its owner's certificate names the CSE that it was */
+	keys_for_old(mef, maf);
+	give_km("new@maf.example.com", RIG_CSE, r.node);
+	give_km("old@maf.example.com", OLD, r.node);
+	/* it has not moved: so its owner wanted it */
+	assert_int_equal(by_cert(mef, MST_ID_CSE_ABS, OLD, OLD), 2000);
+	assert_int_equal(by_cert(mef, MST_ID_NODE, RIG_NODE, OLD), 2000);
+	assert_int_equal(by_km(maf, "new@maf.example.com", OLD), 2000);
+	was_with("old.example.com");
+	assert_int_equal(by_cert(mef, MST_ID_CSE_ABS, OLD, OLD), 4103);
+	assert_non_null(strstr(last_why("mef.refused"), "not on the target list"));
+	assert_int_equal(by_cert(mef, MST_ID_CSE_ABS, OLD, RIG_CSE), 4103);
+	assert_int_equal(by_cert(mef, MST_ID_NODE, RIG_NODE, RIG_CSE), 4103);
+	assert_int_equal(by_cert(mef, MST_ID_NODE, RIG_NODE, OLD), 4106);
+	assert_int_equal(by_km(maf, "new@maf.example.com", RIG_CSE), 4103);
+	assert_int_equal(by_km(maf, "new@maf.example.com", OLD), 4106);
+	/* for the grace it is with its old key what it was */
+	assert_int_equal(by_km(maf, "old@maf.example.com", OLD), 2000);
+	/* and it enrols with that certificate, as what it is now */
+	rig_peer_cert(&r, MST_ID_CSE_ABS, OLD);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", OLD, MST_TY_MEF_CLIENT_REG, 0x63, MEF_REG), 2001);
+	assert_non_null(strstr(r.text, "\"clientID\":\"" RIG_CSE "\""));
+}
+
+/* With the provider that it came back to the name is its own again. */
+static void with_whom_it_came_back_to(void **state)
+{
+	(void)state;
+	known_as(MST_ID_CSE_ABS, "//sp.example.com/CSE0003");
+	was_with("old.example.com");
+	give_km("new@maf.example.com", RIG_CSE, r.node);
+	assert_int_equal(by_km("/MAFBase/0011", "new@maf.example.com", "//sp.example.com/CSE0003"), 4004);
+}
+
+/* When another node is called so a certificate with that name is nobody's: neither is taken for the other. */
+static void the_name_is_given_anew(void **state)
+{
+	(void)state;
+	known_as(MST_ID_CSE_ABS, OLD);
+	was_with("old.example.com");
+	add_node(OTHER, OLD);
+	assert_int_equal(by_cert("/MEFBase/0011", MST_ID_CSE_ABS, OLD, OLD), 4103);
+	assert_non_null(strstr(last_why("mef.refused"), "another node is called so"));
+	/* nor does the public name of that CSE (TS-0001 6.5.1.1), whatever it is bound as */
+	assert_int_equal(by_cert("/MEFBase/0011", MST_ID_FQDN, "CSE1.old.example.com", OLD), 4103);
+	known_as(MST_ID_FQDN, "cse1.old.example.com");
+	assert_int_equal(by_cert("/MEFBase/0011", MST_ID_FQDN, "CSE1.old.example.com", OLD), 4103);
+	assert_non_null(strstr(last_why("mef.refused"), "another node is called so"));
+	rig_peer_cert(&r, MST_ID_CSE_ABS, OLD);
+	r.x.peer.cert.san[1].kind = MST_ID_NODE;
+	MST_STR_SET(r.x.peer.cert.san[1].value, OTHER);
+	r.x.peer.cert.n_san = 2;
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", OTHER, MST_TY_MEF_CLIENT_REG, 0x64, MEF_REG), 2001);
+	assert_non_null(strstr(r.text, "\"clientID\":\"" OLD "\""));
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", RIG_NODE, MST_TY_MEF_CLIENT_REG, 0x65, MEF_REG), 2001);
+	assert_non_null(strstr(r.text, "\"clientID\":\"" RIG_CSE "\""));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-	const struct CMUnitTest tests[] = { T(the_mefs_answer), T(the_key_is_the_nodes), T(the_bsfs_answer) };
+	const struct CMUnitTest tests[] = { T(the_mefs_answer), T(the_key_is_the_nodes), T(the_bsfs_answer),
+		T(no_target_by_what_it_was), T(with_whom_it_came_back_to), T(the_name_is_given_anew) };
 
 	return cmocka_run_group_tests_name("moved", tests, NULL, NULL);
 }

@@ -78,7 +78,7 @@ struct mst_who {
 	enum mst_who_kind kind;
 	char id[MST_ID_MAX];             /* absolute: CSE-ID, AE-ID, M2M-Node-ID or FQDN */
 	struct mst_san name[MST_WHO_NAMES];   /* every identifier bound to it */
-	size_t n_name;
+	size_t n_name, n_shown;          /* the last n_shown are what its certificate calls it and nobody else does: no key is for that name */
 	bool has_node, has_sub, has_cred;
 	struct mst_node node;
 	struct mst_subscription sub;

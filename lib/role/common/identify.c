@@ -99,17 +99,39 @@ static bool cse_of_public_name(const char *fqdn, char out[MST_ID_MAX])
 	return n > 0 && n < MST_ID_MAX && mst_id_valid(MST_ID_CSE_ABS, mst_view_str(out));
 }
 
-static int find_identity(struct mst_role_env *env, const struct mst_san *san, struct mst_identity *ret)
+/* Whose name is it, by what it says that it is? 0 in *ret_node: of nobody that is known here. */
+static int node_called(struct mst_role_env *env, const char *id, int64_t *ret_node)
 {
-	char value[MST_ID_MAX], cse[MST_ID_MAX];
-	int r = MST_STORE_NONE;
+	struct mst_node found;
+	int r = mst_store_node_find(env->store, id, &found);
+
+	*ret_node = !r && mst_node_id_counts(&found, id) ? found.id : 0;
+	return r < 0 ? r : 0;
+}
+
+/*
+ * What a node was called before it moved may be given anew, while its certificate goes on saying it. From then on that name proves
+ * neither the one nor the other.
+ */
+static int find_identity(struct mst_role_env *env, const struct mst_san *san, struct mst_identity *ret, const char **ret_why)
+{
+	char value[MST_ID_MAX], cse[MST_ID_MAX] = "";
+	bool public = san->kind == MST_ID_FQDN && cse_of_public_name(san->value, cse);
+	int64_t called = 0;
+	int r;
 
 	if (!mst_id_normalise(san->kind, mst_view_str(san->value), value))
 		return MST_STORE_NONE;
 	r = mst_store_identity_get(env->store, san->kind, value, ret);
-	if (r == MST_STORE_NONE && san->kind == MST_ID_FQDN && cse_of_public_name(san->value, cse))
+	if (r == MST_STORE_NONE && public)
 		r = mst_store_identity_get(env->store, MST_ID_CSE_ABS, cse, ret);
-	return r;
+	if (r || (!public && san->kind != MST_ID_CSE_ABS && san->kind != MST_ID_AE_ABS))
+		return r;
+	r = node_called(env, public ? cse : value, &called);
+	if (r || !called || called == ret->node)
+		return r;
+	*ret_why = "the name in the certificate is bound to one node, and another node is called so (it was given anew after a move): it proves neither";
+	return MST_STORE_NONE;
 }
 
 static bool anchored(const uint8_t want[MST_SHA256_LEN], const struct mst_peer *p)
@@ -190,7 +212,7 @@ static int by_certificate(struct mst_role_env *env, enum mst_role role, const st
 
 	for (size_t i = 0; i < p->cert.n_san; i++) {
 		struct mst_identity row;
-		int r = find_identity(env, &p->cert.san[i], &row);
+		int r = find_identity(env, &p->cert.san[i], &row, &unbound);
 
 		if (r < 0)
 			return r;
@@ -235,16 +257,6 @@ int mst_role_sim(struct mst_role_env *env, enum mst_sim_name by, const char *nam
 
 	memset(ret_who, 0, sizeof(*ret_who));
 	return r || !ret->node ? r : mst_role_client(env, "", ret->node, ret_who);
-}
-
-/* Whose name is it, by what it says that it is? 0 in *ret_node: of nobody that is known here. */
-static int node_called(struct mst_role_env *env, const char *id, int64_t *ret_node)
-{
-	struct mst_node found;
-	int r = mst_store_node_find(env->store, id, &found);
-
-	*ret_node = !r && mst_node_id_counts(&found, id) ? found.id : 0;
-	return r < 0 ? r : 0;
 }
 
 static void bind_client(struct mst_who *w, const char *id)
@@ -374,7 +386,8 @@ int mst_role_identify(struct mst_role_env *env, enum mst_role role, const struct
 	return r;
 }
 
-int mst_role_identify_lapsed(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
+/* By its certificate, key or secret. */
+static int proven(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
 {
 	memset(w, 0, sizeof(*w));
 	switch (p->how) {
@@ -399,6 +412,66 @@ int mst_role_identify_lapsed(struct mst_role_env *env, enum mst_role role, const
 	}
 	nobody(w, "this kind of authentication is not taken by this role");
 	return 0;
+}
+
+/* Is it one that this node had with a provider that it has left? */
+static int has_left(struct mst_role_env *env, const struct mst_who *w, const struct mst_san *name, bool *ret)
+{
+	struct mst_node_past past;
+	int r = mst_name_foreign(&w->node, w->sub.sp_fqdn, name->kind, name->value) ? mst_store_past_last(env->store, w->node.id, &past) : MST_STORE_NONE;
+
+	*ret = !r;
+	return r < 0 ? r : 0;
+}
+
+static bool shows(const struct mst_peer *p, const struct mst_san *name)
+{
+	char value[MST_ID_MAX];
+
+	for (size_t i = 0; p->how == MST_AUTH_CERT && i < p->cert.n_san; i++) {
+		const struct mst_san *san = &p->cert.san[i];
+
+		if (san->kind == MST_ID_FQDN ? cse_of_public_name(san->value, value) && !strcmp(value, name->value) :
+		    san->kind == name->kind && mst_id_normalise(san->kind, mst_view_str(san->value), value) && !strcmp(value, name->value))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What proves a node stays with it when it moves (doc/decisions/0025), and so do the names that it had there with its former provider. Nothing is for
+ * it by such a name any more. In From it may say what stands in the certificate that it shows, since that is all that some nodes know of
+ * themselves; and a key of before makes it who it was, for the grace (mst_role_client).
+ */
+static int leave_names(struct mst_role_env *env, const struct mst_peer *p, struct mst_who *w)
+{
+	struct mst_san one;
+	bool left;
+
+	for (size_t i = 0; w->has_node && w->has_sub && i + w->n_shown < w->n_name;) {
+		int r = has_left(env, w, &w->name[i], &left);
+
+		if (r)
+			return r;
+		if (!left || !strcmp(w->name[i].value, w->id)) {
+			i++;
+			continue;
+		}
+		one = w->name[i];
+		memmove(&w->name[i], &w->name[i + 1], (--w->n_name - i) * sizeof(one));
+		if (shows(p, &one)) {
+			w->name[w->n_name++] = one;
+			w->n_shown++;
+		}
+	}
+	return 0;
+}
+
+int mst_role_identify_lapsed(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
+{
+	int r = proven(env, role, p, w);
+
+	return r ? r : leave_names(env, p, w);
 }
 
 int mst_role_whose(const struct mst_who *w, struct mst_whose *ret)
