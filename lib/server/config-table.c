@@ -240,7 +240,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "bbn.base", MST_CONF_T_TEXT, 0, "/briefing", NULL, STR(bbn.base),
 	  .help = "path where questions are taken" },
 	{ "bbn.psk", MST_CONF_T_BOOL, 0, "true", NULL, AT(bbn.psk),
-	  .help = "take nodes that prove themselves by their makers' secrets (muster node secret)" },
+	  .help = "take nodes that prove themselves by their makers' secrets (muster node secret); false: nor in a session that is open" },
 	{ "bbn.strangers", MST_CONF_T_BOOL, 0, "false", NULL, AT(bbn.strangers),
 	  .help = "take questions of nodes that show neither certificate nor key (a SIM only); public rules alone answer them, and nothing tells them whether there are others" },
 	{ "bbn.publish", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(bbn.publish),
@@ -268,7 +268,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "mef.node_certificates", MST_CONF_T_BOOL, 0, "true", NULL, AT(mef.node_certificates),
 	  .help = "enrol nodes by certificate; false: by secret only, and client_anchors are for MAFs" },
 	{ "mef.psk", MST_CONF_T_BOOL, 0, "true", NULL, AT(mef.psk),
-	  .help = "enrol nodes by the KpmID and Kpm that their makers gave them (muster node secret)" },
+	  .help = "enrol nodes by the KpmID and Kpm that their makers gave them (muster node secret); false: nor in a session that is open. "
+		  "It says nothing of nodes that prove themselves by their SIM (bsfs)" },
 	{ "mef.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, mef.crls, mef.n_crls),
 	  .help = "certificate revocation lists: files or directories" },
 	{ "mef.require_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.require_crl),

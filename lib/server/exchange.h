@@ -250,6 +250,7 @@ struct mst_role_conf {
 	uint8_t maf_anchor[8][MST_SHA256_LEN];
 	struct mst_makers makers;
 	bool no_node_certs;               /* MEF: nodes prove themselves by their makers' secrets only */
+	bool no_secrets;                  /* MEF, BBN: makers' secrets are not taken, though a MEF's handshakes may be by B-TID */
 	struct {                          /* MEF: certificate provisioning */
 		bool on, approval;
 		int64_t lifetime, grace, retry;

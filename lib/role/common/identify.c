@@ -361,6 +361,10 @@ static int by_secret(struct mst_role_env *env, enum mst_role role, const struct 
 
 	if (role == MST_ROLE_MEF && mst_naf_of(env->conf, p->psk_identity, p->suite, &naf, &why) == MST_NAF_BTID)
 		return by_sim(env, role, &naf, w);
+	if (env->conf->no_secrets) {
+		nobody(w, mst_role_no_secrets(role));
+		return 0;
+	}
 	if (mst_id_normalise(MST_ID_KEY, mst_view_str(p->psk_identity), id))
 		r = mst_store_cred_get(env->store, MST_ROLE_SECRETS, id, &cred);
 	if (r < 0)
