@@ -266,7 +266,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "mef.client_anchors", MST_CONF_T_PATH, .sample = "anchors/", LST(0, mef.client_anchors, mef.n_client_anchors),
 	  .help = "trust anchors for nodes and MAFs: PEM or DER files, or directories of them" },
 	{ "mef.node_certificates", MST_CONF_T_BOOL, 0, "true", NULL, AT(mef.node_certificates),
-	  .help = "enrol nodes by certificate; false: by secret only, and client_anchors are for MAFs" },
+	  .help = "enrol nodes by certificate; false: by secret or SIM only, and client_anchors are for MAFs. One that was issued over EST is then "
+		  "renewed there, until it is revoked, and good for nothing else at this MEF" },
 	{ "mef.psk", MST_CONF_T_BOOL, 0, "true", NULL, AT(mef.psk),
 	  .help = "enrol nodes by the KpmID and Kpm that their makers gave them (muster node secret); false: nor in a session that is open. "
 		  "It says nothing of nodes that prove themselves by their SIM (bsfs)" },

@@ -249,7 +249,7 @@ struct mst_role_conf {
 	 * maker's CA is an anchor too, so an installation with makers' CAs should set it. */
 	uint8_t maf_anchor[8][MST_SHA256_LEN];
 	struct mst_makers makers;
-	bool no_node_certs;               /* MEF: nodes prove themselves by their makers' secrets only */
+	bool no_node_certs;               /* MEF: nodes prove themselves by their makers' secrets or SIMs only; those of EST are renewed all the same */
 	bool no_secrets;                  /* MEF, BBN: makers' secrets are not taken, though a MEF's handshakes may be by B-TID */
 	struct {                          /* MEF: certificate provisioning */
 		bool on, approval;

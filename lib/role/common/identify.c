@@ -200,6 +200,8 @@ static int by_issued(struct mst_role_env *env, const struct mst_peer *p, struct 
 	return r;
 }
 
+static const char no_node_certs[] = "the MEF takes no certificates of nodes (mef.node_certificates)";
+
 static int by_certificate(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
 {
 	size_t maf = role == MST_ROLE_MEF ? maf_of(env->conf, p) : env->conf->n_maf;
@@ -239,7 +241,7 @@ static int by_certificate(struct mst_role_env *env, enum mst_role role, const st
 		return 0;
 	}
 	if (node && role == MST_ROLE_MEF && env->conf->no_node_certs) {
-		nobody(w, "the MEF takes no certificates of nodes (mef.node_certificates)");
+		nobody(w, no_node_certs);
 		return 0;
 	}
 	if (!node) {
@@ -387,6 +389,9 @@ int mst_role_identify(struct mst_role_env *env, enum mst_role role, const struct
 	/* a listener lets one in for the sake of re-enrolment only (mef.est_grace) */
 	if (!r && p->how == MST_AUTH_CERT && p->cert.not_after && p->cert.not_after <= env->now)
 		nobody(w, "the certificate has expired");
+	/* one of ours is shown over EST, for its renewal (RFC 7030 4.2.2), however the node enrols; it is a node's certificate for all else */
+	else if (!r && role == MST_ROLE_MEF && env->conf->no_node_certs && w->cert_serial[0])
+		nobody(w, no_node_certs);
 	return r;
 }
 
