@@ -351,7 +351,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "longest registration" },
 	{ "maf.mefs", MST_CONF_T_GROUPS, AT(maf.mefs), .stride = sizeof(struct mst_conf_link),
 	  .count = offsetof(struct mst_conf, maf.n_mefs), .max = 8,
-	  .help = "MEFs that this MAF asks for keys" },
+	  .help = "MEFs that this MAF asks for keys. The keys that one gave (KeIDs) end when it is taken out, in open sessions, too. KmIDs that "
+		  "clients have got for them by then stay to their end: muster node revoke ends one, after muster node add where the client is no node here" },
 	{ "maf.mefs.fqdn", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "mef.example.com", ELEM(struct mst_conf_link, fqdn),
 	  .help = "MEF-FQDN, as in the key identifiers" },
 	{ "maf.mefs.uri", MST_CONF_T_URI, MST_CONF_NEEDED, NULL, "https://mef.example.com:8443", ELEM(struct mst_conf_link, uri),
@@ -360,7 +361,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "dial this address instead of resolving the name; the name check stays" },
 	{ "maf.mefs.sps", MST_CONF_T_FQDN, .sample = "sp.example.com", ELEM_LST(MST_CONF_DOMAIN, struct mst_conf_link, sps, n_sps),
 	  .help = "service providers whose clients it may vouch for, as in //sp.example.com/CSE01; needed with more than "
-		  "one MEF, empty with one: any" },
+		  "one MEF, empty with one: any. Its KeIDs of other clients end as if it were taken out" },
 	{ "maf.mefs.quirks", MST_CONF_T_GROUP, .help = "ours: as that MEF reads the standard" },
 	{ "maf.mefs.quirks.km", MST_CONF_T_CHOICE, 0, "usage", NULL, ELEM(struct mst_conf_link, quirks.km), .choices = km_choices,
 	  .help = "registered: asks for the registered key (8.3.5.2.8); else for a credential (8.3.9)" },

@@ -173,6 +173,7 @@ static int keep(struct mst_role_env *env, const struct mst_fetch_result *got, st
 
 /* Does the client hold a key that another MEF, or a BSF, vouched for? */
 struct elsewhere {
+	const struct mst_role_conf *conf;
 	struct mst_view fqdn;
 	mst_time now;
 	bool found;
@@ -185,7 +186,7 @@ static int of_another(void *arg, const struct mst_credential *c)
 	struct gba_ua ua;
 
 	/* a KmID came to be through the KeID that it replaces */
-	if (c->state == MST_CRED_REVOKED || c->expires <= e->now)
+	if (c->state == MST_CRED_REVOKED || c->expires <= e->now || mst_maf_unvouched(c, e->conf))
 		return 0;
 	if (!mst_naf_cred(c->via, &ua, &fqdn) && !mst_key_id_split(mst_view_str(c->via), &rel, &fqdn) && !mst_key_id_split(mst_view_str(c->key_id), &rel, &fqdn))
 		return 0;
@@ -199,7 +200,7 @@ static int of_another(void *arg, const struct mst_credential *c)
  */
 static int of_this_mef(struct mst_role_env *env, const struct mst_credential *cred, bool *ret_yes)
 {
-	struct elsewhere e = { .now = env->now };
+	struct elsewhere e = { .conf = env->conf, .now = env->now };
 	struct mst_view rel;
 	int r = 0;
 
