@@ -9,7 +9,7 @@
 #include "server/diameter-internal.h"
 #include "server/diameter.h"
 
-#define HURRY_MS 5000                     /* for what is under way when a list has ended */
+#define HURRY_MS 5000                     /* for what is under way when the process is to begin anew */
 
 static void on_log(void *arg, bool error, const char *text)
 {
@@ -226,6 +226,14 @@ static bool same(const void *a, const void *b, size_t n)
 	return !memcmp(a, b, n);
 }
 
+static void begin_again(struct diameter *d, const char *why)
+{
+	if (d->again)
+		return;
+	d->again = why;
+	d->hurry = mst_now_ms() + HURRY_MS;
+}
+
 /*
  * The library takes its settings once. When ours are others now, this process ends once it has said that it took them over,
  * and the supervisor starts it again. Material is compared where it comes in: see mst_unit.material_changed.
@@ -235,7 +243,8 @@ static int diameter_reload(struct mst_unit *u, struct mst_diag *diag)
 	struct diameter *d = (struct diameter *)(void *)u;
 
 	(void)diag;
-	d->again = u->material_changed || !same(&d->as, &u->conf->diameter, sizeof(d->as));
+	if (u->material_changed || !same(&d->as, &u->conf->diameter, sizeof(d->as)))
+		begin_again(d, "begins again with the new settings");
 	return 0;
 }
 
@@ -243,7 +252,6 @@ static void diameter_tick(struct mst_unit *u)
 {
 	struct diameter *d = (struct diameter *)(void *)u;
 	uint64_t open = 0;
-	bool idle;
 
 	if (!d->node)
 		return;
@@ -254,16 +262,13 @@ static void diameter_tick(struct mst_unit *u)
 	u->m.v[MST_M_DIAMETER_PEERS] = d->n_peers;
 	u->m.v[MST_M_DIAMETER_OPEN] = open;
 	u->m.v[MST_M_WAITING] = mst_diam_waiting(d->node);
-	if (d->lists_until && d->lists_until <= (mst_time)time(NULL) && !d->hurry) {
+	if (d->lists_until && d->lists_until <= (mst_time)time(NULL) && !d->again) {
 		mst_log(&u->log, MST_LOG_WARNING, "a revocation list that is required has ended, or another begins", NULL);
-		d->hurry = mst_now_ms() + HURRY_MS;
+		begin_again(d, "begins again with the lists of now");
 	}
-	idle = !d->calls && !d->questions;
-	if (!u->done && ((d->again && idle) || (d->hurry && (idle || d->hurry <= mst_now_ms())))) {
-		mst_log(&u->log, MST_LOG_INFO, d->hurry ? "begins again with the lists of now" : "begins again with the new settings", NULL);
-		d->again = false;              /* the last metrics are another tick */
-		d->hurry = 0;
-		d->lists_until = 0;
+	if (d->again && !d->ending && ((!d->calls && !d->questions) || d->hurry <= mst_now_ms())) {
+		mst_log(&u->log, MST_LOG_INFO, d->again, NULL);
+		d->ending = true;              /* the last metrics are another tick */
 		mst_unit_done(u);
 	}
 }

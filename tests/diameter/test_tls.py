@@ -55,7 +55,7 @@ class World:
                       f'{{ identity = "{LOST}"; realm = "operator.example"; connect_to = "127.0.0.1:{self.lost_port}"; }}']
         self.settings = (f'listen = ["127.0.0.1"]; port = {self.clear}; secure_port = {self.secure}; certificate = "{d}/{OURS}.pem"; '
                          f'key = "{d}/{OURS}.key"; anchors = ["{d}/ca.pem"]; crls = ["{d}/crl.pem"];')
-        self.engine = engine(d, OURS, self.settings, self.peers)
+        self.engine = engine(d, OURS, self.settings, self.peers, limits='answer = "60s";')
         self.engine.line("ready")
 
 
@@ -132,15 +132,27 @@ def test_both_directions(world):
 
 
 def test_reload(world):
-    """Nothing new: it goes on. A new peer: it has said that it takes the settings over, and ends to begin anew with them."""
+    """Nothing new: it goes on. A new peer: it has said that it takes the settings over, and ends to begin anew with them. What is under way
+    holds that up for five seconds and not longer, and nothing new begins."""
     world.engine.tell("reload")
     world.engine.line("ready")
+    bsf = peer(world.d, BSF, "foreign.example", OURS, world.secure, tls=tls(world.d, BSF))
+    bsf.line("open " + OURS)
+    world.engine.line("peers 1")
+    bsf.tell("send", question(BSF).hex())
+    world.engine.line("exchange")
     conf = world.d / "musterd.conf"
     conf.write_text(conf.read_text().replace("peers = ( ", 'peers = ( { identity = "new.foreign.example"; realm = "foreign.example"; }, '))
     world.engine.tell("reload")
     world.engine.line("ready")
-    assert world.engine.line("ended") == "0"
+    bsf.tell("send", question(BSF).hex())
+    assert Message(bsf.line("answer")).result() == 3004 and world.engine.kept("exchange") is None
+    world.engine.tell("zh", BSF, "somebody@x.example")
+    assert world.engine.line("result").split(" ")[0] == "busy"
+    assert world.engine.line("ended", 15) == "0"
+    assert Message(bsf.line("answer")).result() == 3004, "the first one's, which nobody has answered"
     assert "begins again with the new settings" in world.engine.said()
+    bsf.end()
 
 
 def test_peers_under_a_ca_without_a_current_list(world, tmp_path):
