@@ -24,6 +24,7 @@ struct diameter {
 	const char *again;                /* why the process ends, to begin anew; NULL: it does not. Nothing begins any more, and when nothing … */
 	mst_ms hurry;                     /* … is under way, but not later than this, it ends */
 	bool ending;
+	bool without[MST_MATERIAL_ANCHORS];     /* which of those whose list is required had none when it was started */
 	mst_time lists_until;             /* then a list that counts ends or begins, and so does the process */
 	uint8_t *out;                     /* MST_FRAME_MAX: a frame's payload, or a message's AVPs */
 	uint8_t *text;                    /* the same */

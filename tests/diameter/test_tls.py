@@ -155,6 +155,41 @@ def test_reload(world):
     bsf.end()
 
 
+def test_a_new_list(world, tmp_path):
+    """A list that revokes nobody who is here cuts nobody, and counts for who comes. Who is here and on it is not heard from then on,
+    and his connection ends."""
+    hss = peer(world.d, HSS, "operator.example", OURS, 1, port=world.hss_port, tls=tls(world.d, HSS), dial=False)
+    secure = free_port()
+    settings = world.settings.replace(str(world.secure), str(secure)).replace(str(world.clear), "0")
+    ours = engine(tmp_path, OURS, settings, world.peers[:3])
+    ours.line("ready")
+    bsf = peer(world.d, BSF, "foreign.example", OURS, secure, tls=tls(world.d, BSF))
+    bsf.line("open " + OURS)
+    ours.line("peers 2")
+    revoke(world.d, GONE, LOST, LIAR)
+    ours.tell("reload")
+    ours.line("ready")
+    liar = peer(world.d, LIAR, "foreign.example", OURS, secure, tls=tls(world.d, LIAR))
+    liar.line("closed")
+    liar.end(politely=False)
+    ours.tell("zn", HSS, "x@y.example", "naf.sp.example", "0100000001", 0)
+    number, text = hss.line("request").split(" ")              # over the same connection
+    m = Message(text)
+    hss.tell("reply", number, message(m.command, m.app, [avp(263, m.get(263)), avp(264, HSS), avp(296, "operator.example"), avp(268, b"\0\0\x0b\xbc")],
+                                      request=False).hex())
+    assert ours.line("result").split(" ")[0] == "busy"
+    assert "begins again" not in ours.said() and bsf.kept("closed") is None
+    revoke(world.d, GONE, LOST, LIAR, HSS)
+    ours.tell("reload")
+    ours.line("ready")
+    until("it is told", lambda: f'not open peer={HSS} why="a certificate of its name is revoked"' in ours.said(), context=ours.said)
+    assert ours.line("ended", 15) == "0" and "begins again with the lists of now" in ours.said()
+    bsf.line("closed")
+    ours.end()
+    bsf.end()
+    hss.end(politely=False)
+
+
 def test_peers_under_a_ca_without_a_current_list(world, tmp_path):
     """diameter.require_crl_of: they are heard while there is one. When it ends everything ends, and begins anew without them."""
     (tmp_path / "other").mkdir()
