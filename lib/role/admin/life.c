@@ -193,12 +193,14 @@ static int tell_act(struct admin *q, const struct mst_node *n, const char *reaso
 	return admin_event(q, event, n->id, why);
 }
 
-/* With its registrations goes what waited for them. */
+/* With its registrations goes what waited for them; what its SIM has bootstrapped would be good again as soon as the node is let back. */
 static int end_all(struct admin *q, const struct mst_node *n, const char *reason)
 {
 	int r = admin_end_credentials(q, n);
 	char why[200];
 
+	if (!r)
+		r = admin_end_gba(q, n->id);
 	snprintf(why, sizeof(why), "the node is %s: %s", mst_node_state_name[n->state], reason);
 	return r ? r : admin_end_commands(q, n->id, why);
 }
