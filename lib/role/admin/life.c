@@ -209,6 +209,9 @@ static int apply_act(struct admin *q, const struct mst_node *was, const struct m
 {
 	int r = mst_store_node_update(q->env->store, n);
 
+	/* nothing is certified any more, and what was approved was so of the node that it was: let back, it asks anew */
+	if (!r && (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED))
+		r = mst_store_certreq_trim(q->env->store, n->id, 0);
 	/* the time that a move left is over when another begins */
 	if (!r && was->leave_by && was->state != MST_NODE_RELEASED && n->leave_by != was->leave_by)
 		r = admin_end_former_certs(q, n);
