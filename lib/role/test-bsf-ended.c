@@ -114,10 +114,66 @@ static void what_is_on_its_way_is_ended_too(void **state)
 	assert_int_equal(first, 0);
 }
 
+static bool told(void)
+{
+	static char text[sizeof(g.content) + 1];
+
+	memcpy(text, g.content, g.a.content.n);
+	text[g.a.content.n] = 0;
+	assert_non_null(strstr(text, "<btid>"));
+	return strstr(text, "<configuration");
+}
+
+static void keep_node(void)
+{
+	assert_int_equal(mst_store_begin(g.store), 0);
+	assert_int_equal(mst_store_node_update(g.store, &home.node), 0);
+	assert_int_equal(mst_store_commit(g.store), 0);
+}
+
+/* By a SIM of somebody else's HSS it has a B-TID all the same. What it was told once it is not told again, nor where
+ * nobody is briefed any more. */
+static void a_node_that_is_not_served_is_told_nothing(void **state)
+{
+	static const char guss[] = "{\"guss\":{\"bsfInfo\":{},\"ussList\":[{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"urn:n:1\"}]}}]}}";
+	char right[sizeof(g.text)];
+
+	(void)state;
+	a_home("urn:n:1");
+	assert_int_equal(mst_store_begin(g.store), 0);
+	assert_int_equal(mst_store_sub_put(g.store, &home.sub, true), 0);
+	assert_int_equal(mst_store_node_insert(g.store, &home.node), 0);
+	assert_int_equal(mst_store_commit(g.store), 0);
+	bootstrap(guss, 0);
+	assert_true(told());
+	snprintf(right, sizeof(right), "%s", g.text);
+	assert_int_equal(ub(right), 200);
+	assert_true(told());
+	for (int i = 0; i < 4; i++) {
+		home.node.state = i % 2 ? MST_NODE_REVOKED : MST_NODE_SUSPENDED;
+		home.node.sub_id[0] = i < 2 ? 's' : 0;          /* with its subscription, and without one */
+		keep_node();
+		assert_int_equal(ub(right), 200);
+		assert_false(told());
+	}
+	bootstrap(guss, 1);
+	assert_false(told());
+	home.node.state = MST_NODE_KNOWN;
+	home.node.sub_id[0] = 's';
+	keep_node();
+	g.conf.gba.brief = false;
+	assert_int_equal(ub(right), 200);
+	assert_false(told());
+	g.conf.gba.brief = true;
+	assert_int_equal(ub(right), 200);
+	assert_true(told());
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, bsf_up, bsf_down)
-	const struct CMUnitTest t[] = { T(a_sim_that_is_not_served_any_more), T(what_is_on_its_way_is_ended_too) };
+	const struct CMUnitTest t[] = { T(a_sim_that_is_not_served_any_more), T(what_is_on_its_way_is_ended_too),
+					T(a_node_that_is_not_served_is_told_nothing) };
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }

@@ -433,10 +433,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	run(c);
 }
 
-void coap_conn_drain(struct mst_coap_conn *c)
+void coap_conn_drain(struct mst_coap_conn *c, bool cut)
 {
 	c->closing = true;
-	c->last = c->coap.state != COAP_SERVER_TAKING;
+	c->last = cut || c->coap.state != COAP_SERVER_TAKING;
 	if (may_end(c))
 		coap_conn_drop(c, true);
 	else if (!c->running)

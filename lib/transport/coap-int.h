@@ -79,8 +79,8 @@ MST_MUST_CHECK int coap_conn_new(struct mst_coap_server *s, struct mst_coap_conn
 /* Its address is proven, and it is in the tables: the handshake goes on. */
 void coap_conn_start(struct mst_coap_conn *c, const struct dtls_hello *h);
 void coap_conn_feed(struct mst_coap_conn *c, struct mst_view datagram);
-/* End when nothing is going on, else after it. */
-void coap_conn_drain(struct mst_coap_conn *c);
+/* End when nothing is going on, else after it; `cut`: a request that is still coming in, in blocks, is nothing that goes on. */
+void coap_conn_drain(struct mst_coap_conn *c, bool cut);
 /* There are other settings. One that has not asked yet, and whose certificate they take too, may ask once. False: drain it. */
 bool coap_conn_spare(struct mst_coap_conn *c);
 void coap_conn_drop(struct mst_coap_conn *c, bool say_bye);

@@ -419,7 +419,7 @@ static void drain_all(struct mst_coap_server *s)
 {
 	for (struct mst_coap_conn *c = s->ends[COAP_Q_OPEN].oldest, *next; c; c = next) {
 		next = c->newer[COAP_ALL];
-		coap_conn_drain(c);
+		coap_conn_drain(c, false);
 	}
 }
 
@@ -434,7 +434,7 @@ void mst_coap_server_reload(struct mst_coap_server *s, struct mst_tls_ctx *tls)
 	for (struct mst_coap_conn *c = s->ends[COAP_Q_OPEN].oldest, *next; c; c = next) {
 		next = c->newer[COAP_ALL];
 		if (!coap_conn_spare(c))
-			coap_conn_drain(c);
+			coap_conn_drain(c, false);
 	}
 }
 
@@ -444,7 +444,7 @@ void mst_coap_server_cut(struct mst_coap_server *s, const struct mst_whose *whos
 		for (struct mst_coap_conn *c = s->ends[q].oldest, *next; c; c = next) {
 			next = c->newer[COAP_ALL];
 			if (mst_whose_in(&c->whose, whose))
-				coap_conn_drain(c);
+				coap_conn_drain(c, true);
 		}
 }
 

@@ -131,7 +131,7 @@ static void on_message(void *owner, struct h2_stream *s, const struct mst_http_m
 	struct mst_server *server = c->s;
 
 	hold(c);
-	v = server->outstanding < server->limits.requests && server_may_hold(c) ? calloc(1, sizeof(*v)) : NULL;
+	v = server->outstanding < server->limits.requests && !c->cut && server_may_hold(c) ? calloc(1, sizeof(*v)) : NULL;
 	if (!v) {
 		come_again(c, s);
 		return;

@@ -151,7 +151,9 @@ static bool step_handshake(struct mst_conn *c)
 {
 	switch (tls_handshake(c->t)) {
 	case TLS_DONE:
-		if (c->t->ctx != c->s->tls && !(c->spared = tls_judge_again(c->t, c->s->tls)))
+		if (c->cut)
+			tls_session_end(c->t, MST_TLS_PSK_REFUSED, "whose key it is was cut off meanwhile: not served any more, or by another key");
+		if (c->cut || (c->t->ctx != c->s->tls && !(c->spared = tls_judge_again(c->t, c->s->tls))))
 			return fail_handshake(c);       /* the settings have changed meanwhile */
 		end_handshake_count(c);
 		c->s->stats.handshakes += c->t->ssl != NULL;
@@ -259,7 +261,7 @@ static bool request_ready(struct mst_conn *c)
 
 	c->spared = false;
 	c->close_after = !mst_conn_keep_alive(c);
-	if (s->outstanding >= s->limits.requests) {
+	if (s->outstanding >= s->limits.requests || c->cut) {
 		s->stats.refused++;
 		return answer_ourselves(c, 503, "Retry-After: 1\r\n", NULL);
 	}

@@ -69,7 +69,7 @@ struct mst_conn {
 	struct h2_stream *stream;
 	mst_ms quiet_until, blocked_until;
 	struct mst_whose whose;         /* as the owner says */
-	bool cut;                       /* it is to end, as soon as nothing is going on */
+	bool cut;                       /* it is to end, as soon as what the owner has is answered; what the peer had only begun to say is none */
 	bool spared;                    /* outlived, but it may ask once: see conn_spare() */
 	bool greeted, running, known, pending, close_after, interim, continued, was_idle, in_body, handshaking, served;
 };

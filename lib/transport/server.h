@@ -64,7 +64,8 @@ MST_MUST_CHECK int mst_server_new(struct event_base *base, int fd, struct mst_tl
 /* For new connections. Others end after what is going on; one that has not asked yet may ask once, if its certificate is good by the
  * new settings too. */
 void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls);
-/* Connections of that one, or that group, end: idle ones now, busy ones after what is going on. */
+/* Connections of that one, or that group, end: idle ones now, others after the answer that is being made. What is not all there yet gets none (503),
+ * nor does a handshake that is not over come to an end. */
 void mst_server_cut(struct mst_server *s, const struct mst_whose *whose);
 void mst_server_set_limits(struct mst_server *s, const struct mst_server_limits *l);    /* from the next step of each connection */
 void mst_server_drain(struct mst_server *s);        /* stop accepting; idle connections close, busy ones finish */

@@ -207,17 +207,17 @@ static void rude_send(struct rude *x, const void *b, size_t n)
 	assert_int_equal(tls_write(&x->t, b, n, &k), TLS_DONE);
 }
 
-/* The first block of a request that goes on. */
-static void rude_block(struct rude *x)
+/* The first block of a request that goes on, or the last one. */
+static void rude_block(struct rude *x, bool last)
 {
 	static const uint8_t filling[1024];
-	const struct mst_coap_block first = { 0, true, MST_COAP_SZX_MAX };
+	const struct mst_coap_block block = { last, !last, MST_COAP_SZX_MAX };
 	struct mst_coap_msg m = { .type = MST_COAP_CON, .code = MST_COAP_POST, .id = x->id++, .payload = { filling, sizeof(filling) } };
 	uint8_t b[1100], room[4];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 
 	mst_coap_add(&m, MST_COAP_URI_PATH, MST_VIEW_LIT("b"));
-	mst_coap_add_block(&m, MST_COAP_BLOCK1, &first, room);
+	mst_coap_add_block(&m, MST_COAP_BLOCK1, &block, room);
 	mst_coap_write(&m, &w);
 	assert_true(w.ok);
 	rude_send(x, b, w.n);
@@ -287,7 +287,7 @@ static void set_true(evutil_socket_t fd, short what, void *arg)
 	*(bool *)arg = true;
 }
 
-/* A session that is to end waits for the next block of a request, and does nothing meanwhile. */
+/* A session that is cut waits for the next block of a request, does nothing meanwhile, and nothing of what that asks for. */
 static void an_ending_session_waits_for_blocks(void **state)
 {
 	const struct timeval moment = { 0, 100000 };
@@ -301,7 +301,7 @@ static void an_ending_session_waits_for_blocks(void **state)
 	cw_use_secret(w);
 	cw_serve(w);
 	rude_dial(w, &x, "127.0.0.1");
-	rude_block(&x);
+	rude_block(&x, false);
 	assert_int_equal(rude_hear(w, &x), MST_COAP_CONTINUE);
 	mst_coap_conn_set_whose(w->conn, &(struct mst_whose){ 7, 70 });
 	w->conn->used -= 10000;              /* as if the block had come so long ago */
@@ -314,6 +314,9 @@ static void an_ending_session_waits_for_blocks(void **state)
 	}
 	assert_in_range(turns, 1, 10);
 	assert_int_equal(mst_coap_server_open(w->server), 1);
+	rude_block(&x, true);
+	assert_int_equal(rude_hear(w, &x), MST_COAP_UNAVAILABLE);
+	assert_int_equal(w->requests, 0);
 	rude_end(&x);
 	cw_free(w);
 }
@@ -414,7 +417,7 @@ static void refusals_are_told(void **state)
 		assert_int_equal(w->requests, i + 1);
 	}
 	/* and one that breaks off */
-	rude_block(&x);
+	rude_block(&x, false);
 	assert_int_equal(rude_hear(w, &x), MST_COAP_CONTINUE);
 	tls_session_bye(&x.t, true);
 	cw_until(w, &w->refused, MST_COUNT(rows) + 1);
@@ -449,10 +452,10 @@ static void sessions_are_shared(void **state)
 	lives(w, &one[0]);
 	/* nobody idles: all have begun a request and do not go on with it */
 	for (size_t i = 5; i < n; i++) {
-		rude_block(&many[i]);
+		rude_block(&many[i], false);
 		assert_int_equal(rude_hear(w, &many[i]), MST_COAP_CONTINUE);
 	}
-	rude_block(&one[0]);
+	rude_block(&one[0], false);
 	assert_int_equal(rude_hear(w, &one[0]), MST_COAP_CONTINUE);
 	rude_dial(w, &one[1], "127.0.0.3");
 	rude_dial(w, &one[2], "127.0.0.4");
@@ -480,19 +483,19 @@ static void room_is_shared(void **state)
 	cw_serve(w);
 	for (int i = 0; i < 8; i++) {
 		rude_dial(w, &many[i], "127.0.0.1");
-		rude_block(&many[i]);
+		rude_block(&many[i], false);
 		assert_int_equal(rude_hear(w, &many[i]), i < 4 ? MST_COAP_CONTINUE : MST_COAP_UNAVAILABLE);
 	}
 	for (int i = 0; i < 2; i++) {
 		rude_dial(w, &other[i], "127.0.0.2");
-		rude_block(&other[i]);
+		rude_block(&other[i], false);
 		assert_int_equal(rude_hear(w, &other[i]), MST_COAP_CONTINUE);
 	}
 	assert_int_equal(w->refused, 0);     /* busy is nobody's fault */
 	/* what one gives back another of the same address may have, up to its share */
 	for (int i = 0; i < 3; i++)
 		lives(w, &many[i]);
-	rude_block(&many[7]);
+	rude_block(&many[7], false);
 	assert_int_equal(rude_hear(w, &many[7]), MST_COAP_CONTINUE);
 	for (int i = 0; i < 8; i++)
 		rude_end(&many[i]);

@@ -287,6 +287,29 @@ static void too_late_is_forgotten(void **state)
 	rig_deinit(&r);
 }
 
+/* Nor does a session that is cut get anything more done by what it had begun to say. */
+static void cut_in_the_middle_of_a_content(void **state)
+{
+	struct peer p;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	start(&r);
+	assert_true(peer_new(&p, &r, 2, 65535));
+	post(&p, 3000, false);
+	until_held(&p, 3000);
+	mst_conn_set_whose(r.server->conns, &(struct mst_whose){ 7, 70 });
+	mst_server_cut(r.server, &(struct mst_whose){ .one = 7 });
+	end(&p, &p.ask[0]);
+	until(&p, &p.answers, 1);
+	assert_true(p.refused == 1 && p.ask[0].again && !r.requests);
+	while (talk(&p))
+		;
+	peer_end(&p);
+	rig_deinit(&r);
+}
+
 /* As over HTTP/1.1: an answer that is being made is never taken away, one that nobody reads is when there is no other place. */
 static void answers_nobody_takes(void **state)
 {
@@ -328,6 +351,7 @@ int main(void)
 		cmocka_unit_test(contents_that_never_end),
 		cmocka_unit_test(account_is_true),
 		cmocka_unit_test(too_late_is_forgotten),
+		cmocka_unit_test(cut_in_the_middle_of_a_content),
 		cmocka_unit_test(answers_nobody_takes),
 	};
 

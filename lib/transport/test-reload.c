@@ -265,6 +265,25 @@ static void cut_and_drained(void **state)
 	}
 }
 
+/* Whose key it was is known before the handshake is over: then it comes to nothing, and not to one request. */
+static void cut_during_the_handshake(void **state)
+{
+	(void)state;
+	for (int h2 = 0; h2 < 2; h2++) {
+		struct two *t = dialled(h2, &row[BY_SECRET]);
+
+		while (!mst_server_stats(t->r.server).accepted)
+			event_base_loop(t->r.base, EVLOOP_ONCE);
+		assert_int_equal(t->done, 0);
+		t->r.server->conns->whose = (struct mst_whose){ 7, 70 };
+		mst_server_cut(t->r.server, &(struct mst_whose){ .one = 7 });
+		rig_until(&t->r, &t->ends);
+		assert_true(t->r.failed == 1 && t->r.server_end == MST_TLS_PSK_REFUSED);
+		assert_int_equal(t->requests + t->done, 0);
+		gone(t);
+	}
+}
+
 /* --- over DTLS --- */
 
 static void reload_coap(struct cw *w, const struct row *x)
@@ -342,14 +361,34 @@ static void during_the_handshake_coap(void **state)
 	}
 }
 
+static void cut_during_the_handshake_coap(void **state)
+{
+	struct cw *w = dialled_coap(&row[BY_SECRET]);
+	struct mst_coap_conn *c;
+
+	(void)state;
+	while (!w->server->n[COAP_Q_HANDSHAKE])
+		event_base_loop(w->base, EVLOOP_ONCE);
+	c = w->server->ends[COAP_Q_HANDSHAKE].oldest;
+	w->no_ask = false;              /* it asks as soon as it is let in */
+	mst_coap_conn_set_whose(c, &(struct mst_whose){ 7, 70 });
+	mst_coap_server_cut(w->server, &(struct mst_whose){ .one = 7 });
+	cw_until(w, &w->ended, 1);
+	assert_int_equal(w->requests, 0);
+	assert_int_equal(mst_coap_server_open(w->server), 0);
+	cw_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(before_the_first_request),
 		cmocka_unit_test(during_the_handshake),
 		cmocka_unit_test(cut_and_drained),
+		cmocka_unit_test(cut_during_the_handshake),
 		cmocka_unit_test(before_the_first_primitive),
 		cmocka_unit_test(during_the_handshake_coap),
+		cmocka_unit_test(cut_during_the_handshake_coap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

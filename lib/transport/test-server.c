@@ -369,6 +369,30 @@ static void drains(void **state)
 	rig_deinit(&r);
 }
 
+/* What it had begun to say before it was cut is no request any more. */
+static void cut_in_the_middle_of_a_request(void **state)
+{
+	struct mst_conn *c;
+	struct rig r;
+	int fd;
+
+	(void)state;
+	plain(&r);
+	rig_start(&r);
+	fd = rig_dial(&r);
+	put(fd, "GET /a HTTP/1.1\r\nHo");
+	while (!(c = r.server->conns) || mst_http_idle(c->http))
+		event_base_loop(r.base, EVLOOP_ONCE);
+	mst_conn_set_whose(c, &(struct mst_whose){ 7, 70 });
+	mst_server_cut(r.server, &(struct mst_whose){ .one = 7 });
+	assert_int_equal(mst_server_open(r.server), 1);
+	put(fd, "st: mef.example.com\r\n\r\n");
+	starts(collect(&r, fd, NULL), "HTTP/1.1 503");
+	assert_int_equal(r.requests, 0);
+	close(fd);
+	rig_deinit(&r);
+}
+
 /* New certificate for new connections; an idle old one is closed, the client opens another (lesson 29) */
 static void reloads(void **state)
 {
@@ -649,6 +673,7 @@ int main(void)
 		cmocka_unit_test(handshake_limits),
 		cmocka_unit_test(broken_handshakes),
 		cmocka_unit_test(drains),
+		cmocka_unit_test(cut_in_the_middle_of_a_request),
 		cmocka_unit_test(reloads),
 		cmocka_unit_test(out_of_descriptors),
 		cmocka_unit_test(no_delay),

@@ -279,6 +279,18 @@ def test_a_lost_answer(shared):
     assert done.returncode == 1 and "registered for a use already" in done.stderr, done.stderr
 
 
+def test_a_stolen_secret_is_replaced(shared):
+    """Whoever has a session open by the old one is out with it: by its identity he would be the node in it still."""
+    node = born(shared, KPM)
+    with subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{shared.mef_port}", "-servername", shared.mef, "-psk_identity", node.identity,
+                           "-psk", KPM, *SUITES["mandatory"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as thief:
+        said = ""
+        while "Verify return code" not in said:
+            said += thief.stdout.readline() or pytest.fail(said)
+        shared.muster("node", "secret", node.id, "--new", node.dir / "new")
+        thief.wait(30)       # half of limits.idle: it has not said anything
+
+
 @pytest.mark.parametrize("suite", GNUTLS)
 def test_gnutls_enrols_with_a_secret(shared, suite):
     node = born(shared, KPM)

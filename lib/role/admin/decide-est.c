@@ -9,8 +9,8 @@ static enum admin_verdict refuse(int rsc, int *ret_rsc, struct mst_diag *d, cons
 	return ADMIN_REFUSED;
 }
 
-enum admin_verdict admin_decide_certreq(struct mst_certreq *r, const char *act, const char *reason, mst_time now, int *ret_rsc,
-					struct mst_diag *d)
+enum admin_verdict admin_decide_certreq(struct mst_certreq *r, const struct mst_node *of, const char *act, const char *reason, mst_time now,
+					int *ret_rsc, struct mst_diag *d)
 {
 	enum mst_certreq_state to = !strcmp(act, "approve") ? MST_CERTREQ_APPROVED : MST_CERTREQ_REJECTED;
 
@@ -18,6 +18,11 @@ enum admin_verdict admin_decide_certreq(struct mst_certreq *r, const char *act, 
 		return ADMIN_UNCHANGED;
 	if (r->state == MST_CERTREQ_ISSUED)
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the certificate is issued already; revoke it instead");
+	/* the yes would hold as soon as it is let back, which is another question */
+	if (to == MST_CERTREQ_APPROVED && of->state == MST_NODE_REVOKED)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the node is revoked; it asks anew when it is let back");
+	if (to == MST_CERTREQ_APPROVED && of->state == MST_NODE_RELEASED)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the node is released; it asks anew when it is let back");
 	r->state = to;
 	r->decided = now;
 	memset(r->reason, 0, sizeof(r->reason));

@@ -58,9 +58,9 @@ enum admin_verdict admin_decide_revoke(struct mst_cert_row *r, int reason, const
  */
 struct admin_listing { size_t n, of[MST_PROVIDERS_MAX]; };
 bool admin_decide_listed(struct admin_listing *l, const struct mst_role_conf *conf, const char *sp_fqdn);
-/* A request for a certificate. act: "approve", "reject" */
-enum admin_verdict admin_decide_certreq(struct mst_certreq *r, const char *act, const char *reason, mst_time now, int *ret_rsc,
-					struct mst_diag *d);
+/* A request for a certificate, of that node. act: "approve", "reject" */
+enum admin_verdict admin_decide_certreq(struct mst_certreq *r, const struct mst_node *of, const char *act, const char *reason, mst_time now,
+					int *ret_rsc, struct mst_diag *d);
 /* A new SIM, in `node` or in none (NULL). Who it is and what it may is in *s. */
 enum admin_verdict admin_decide_sim(struct mst_sim *s, const struct mst_node *node, mst_time now, int *ret_rsc, struct mst_diag *d);
 /* Into a node that has none, or out of its node (NULL). */

@@ -119,19 +119,16 @@ int admin_certreq_list(struct admin *q)
  * A number says little of what is certified, and a yes is for what was shown. So where two persons approve, the request says which CSR of which
  * node it is, as it does whenever the asker likes, and it is compared when it is carried out. 0, 1: refused, or a fault.
  */
-static int same_request(struct admin *q, const struct mst_certreq *r, const struct admin_certreq_input *in, bool two)
+static int same_request(struct admin *q, const struct mst_certreq *r, const struct admin_certreq_input *in, bool two, const struct mst_node *n)
 {
 	struct mst_diag d = { 0 };
-	struct mst_node n = { .node_id = "" };
 	char hex[2 * MST_SHA256_LEN + 1];
-	int e = mst_store_node_get(q->env->store, r->node, &n), rsc = MST_RSC_BAD_REQUEST;
+	int e, rsc = MST_RSC_BAD_REQUEST;
 
-	if (e < 0)
-		return e;
 	if (two && (!in->sha256[0] || !in->node[0])) {
 		mst_diag_set(&d, 0, in->sha256[0] ? "node" : "sha256", "is wanted with a number, since a second person says yes to it: node and "
 			     "sha256 as the list of requests tells them", NULL);
-	} else if ((in->sha256[0] && strcmp(in->sha256, hex_of(r->csr_sha256, hex))) || (in->node[0] && strcmp(in->node, n.node_id))) {
+	} else if ((in->sha256[0] && strcmp(in->sha256, hex_of(r->csr_sha256, hex))) || (in->node[0] && strcmp(in->node, n->node_id))) {
 		mst_diag_set(&d, 0, "sha256", "is not that of the request with this number, or the node is not: look again (muster cert requests)", NULL);
 		rsc = MST_RSC_CONFLICT;
 	} else {
@@ -149,6 +146,7 @@ int admin_certreq_act(struct admin *q)
 	const char *reason = in.reason;
 	struct mst_diag d = { 0 };
 	struct mst_certreq r;
+	struct mst_node n = { .node_id = "" };
 	char why[256];
 	uint64_t id;
 	int rsc, e;
@@ -160,10 +158,13 @@ int admin_certreq_act(struct admin *q)
 	e = mst_store_certreq_get(q->env->store, (int64_t)id, &r);
 	if (e)
 		return e < 0 ? e : no_such(q, "there is no such request");
-	e = same_request(q, &r, &in, second || q->approved);
+	e = mst_store_node_get(q->env->store, r.node, &n);
+	if (e < 0)
+		return e;
+	e = same_request(q, &r, &in, second || q->approved, &n);
 	if (e)
 		return e < 0 ? e : 0;
-	switch (admin_decide_certreq(&r, q->act, reason, q->env->now, &rsc, &d)) {
+	switch (admin_decide_certreq(&r, &n, q->act, reason, q->env->now, &rsc, &d)) {
 	case ADMIN_REFUSED: return admin_refuse(q, rsc, &d);
 	case ADMIN_UNCHANGED: return admin_answer(q, MST_RSC_OK, json_request(q, &r));
 	case ADMIN_DONE: break;

@@ -193,12 +193,14 @@ static int tell_act(struct admin *q, const struct mst_node *n, const char *reaso
 	return admin_event(q, event, n->id, why);
 }
 
-/* With its registrations goes what waited for them. */
+/* With its registrations goes what waited for them; what its SIM has bootstrapped would be good again as soon as the node is let back. */
 static int end_all(struct admin *q, const struct mst_node *n, const char *reason)
 {
 	int r = admin_end_credentials(q, n);
 	char why[200];
 
+	if (!r)
+		r = admin_end_gba(q, n->id);
 	snprintf(why, sizeof(why), "the node is %s: %s", mst_node_state_name[n->state], reason);
 	return r ? r : admin_end_commands(q, n->id, why);
 }
@@ -214,6 +216,9 @@ static int apply_act(struct admin *q, const struct mst_node *was, const struct m
 {
 	int r = mst_store_node_update(q->env->store, n);
 
+	/* nothing is certified any more, and what was approved was so of the node that it was: let back, it asks anew */
+	if (!r && (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED))
+		r = mst_store_certreq_trim(q->env->store, n->id, 0);
 	/* the time that a move left is over when another begins */
 	if (!r && was->leave_by && was->state != MST_NODE_RELEASED && n->leave_by != was->leave_by)
 		r = admin_end_former_certs(q, n);

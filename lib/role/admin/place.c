@@ -183,14 +183,15 @@ static int keep_old(void *arg, const struct mst_credential *c)
 	return 0;
 }
 
-/* A node was born with one secret; under another identity it would have two. */
-static int drop_old(struct admin *q, int64_t node, const char *but)
+/* A node was born with one secret; under another identity it would have two. *ret_n: so many it had. */
+static int drop_old(struct admin *q, int64_t node, const char *but, size_t *ret_n)
 {
 	struct old_secrets o = { .but = but };
 	int r = mst_store_cred_of_node(q->env->store, MST_ROLE_SECRETS, node, keep_old, &o);
 
 	for (size_t i = 0; i < o.n && r >= 0; i++)
 		r = mst_store_cred_delete(q->env->store, MST_ROLE_SECRETS, o.id[i]);
+	*ret_n = o.n;
 	return r < 0 ? r : 0;
 }
 
@@ -252,6 +253,7 @@ static int store_secret(struct admin *q, const struct mst_node *n, const char *i
 	struct mst_keeper *k = q->env->keeper;
 	struct mst_credential c = { .purpose = MST_PURPOSE_KPM, .node = n->id, .state = MST_CRED_ACTIVE,
 				    .created = q->env->now, .expires = MST_NEVER };
+	size_t dropped = 0;
 	int r;
 
 	memcpy(c.key_id, id, sizeof(c.key_id));
@@ -267,7 +269,10 @@ static int store_secret(struct admin *q, const struct mst_node *n, const char *i
 	if (!r)
 		r = mst_store_cred_put(q->env->store, MST_ROLE_SECRETS, &c, insert);
 	if (!r)
-		r = drop_old(q, n->id, id);
+		r = drop_old(q, n->id, id, &dropped);
+	/* a session by the old one would be taken for one by this, since it is found by the identity alone */
+	if (!insert || dropped)
+		q->a->cut.one = n->id;
 	if (!r)
 		r = admin_event(q, "node.secret-set", n->id, id);
 	if (r)

@@ -653,12 +653,55 @@ static void requests_stay_with_their_provider(void **state)
 	assert_int_equal(n, 1);
 }
 
+static int count_all(struct fix *f)
+{
+	int n = 0;
+
+	assert_int_equal(mst_store_certreq_list(f->s, -1, 0, 100, count_requests, &n), 0);
+	return n;
+}
+
+/* A yes was for the node that it was then: one that is let back is asked for anew, and while it is not nobody says yes. */
+static void requests_end_with_their_node(void **state)
+{
+	static const char *const act[][2] = { { "revoke", "" }, { "release", "" }, { "release", ",\"grace\":3600" } };
+	struct mst_certreq r = { .subject = "urn:a:1", .asked = NOW - 9 };
+	struct fix *f = *state;
+	char path[80], body[80];
+
+	r.node = f->other;
+	assert_int_equal(mst_store_certreq_insert(f->s, &r), 0);
+	r.node = f->node;
+	for (size_t i = 0; i < MST_COUNT(act); i++) {
+		for (r.state = MST_CERTREQ_PENDING; r.state <= MST_CERTREQ_APPROVED; r.state++) {
+			r.csr_sha256[0] = (uint8_t)r.state;
+			assert_int_equal(mst_store_certreq_insert(f->s, &r), 0);
+		}
+		ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/suspend", "{\"reason\":\"x\"}", 2000, true);
+		ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/resume", "{\"reason\":\"x\"}", 2000, true);
+		assert_int_equal(count_all(f), 3);
+		snprintf(path, sizeof(path), "/v1/nodes/urn%%3Aa%%3A1/%s", act[i][0]);
+		snprintf(body, sizeof(body), "{\"reason\":\"x\"%s}", act[i][1]);
+		ask(f, MST_OP_CREATE, path, body, 2000, true);
+		assert_int_equal(count_all(f), 1);
+		/* of before an update */
+		r.state = MST_CERTREQ_PENDING;
+		assert_int_equal(mst_store_certreq_insert(f->s, &r), 0);
+		snprintf(path, sizeof(path), "/v1/certificate-requests/%lld/approve", (long long)r.id);
+		ask(f, MST_OP_CREATE, path, "{}", 4105, true);
+		assert_non_null(strstr(room, i ? "is released" : "is revoked"));
+		ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/reenrol", "{\"reason\":\"x\",\"window\":3600}", 2000, true);
+		ask(f, MST_OP_CREATE, path, "{}", 2000, true);
+		assert_int_equal(mst_store_certreq_trim(f->s, f->node, 0), 0);
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(revoked), T(released), T(released_at_once), T(suspended), T(moved),
 		T(certificates_stay_for_the_grace), T(a_second_move_ends_what_was_left),
-		T(a_move_within_a_provider), T(requests_stay_with_their_provider),
+		T(a_move_within_a_provider), T(requests_stay_with_their_provider), T(requests_end_with_their_node),
 		T(a_subscription_ends), T(a_subscription_expires), T(sessions_end), T(sessions_end_when_it_is_said_again), T(registrations_stay_for_the_grace),
 		T(what_the_maf_has_by_its_name_alone),
 		T(a_name_is_not_free_before_its_time), T(a_name_is_of_one_node) };

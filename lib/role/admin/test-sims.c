@@ -242,6 +242,36 @@ static void what_was_bootstrapped_ends_with_a_move(void **state)
 	assert_true(stands("another"));
 }
 
+/* The card of a node that was let go or revoked may be a thief's until it is found: nothing of then counts when the node is let back. */
+static void what_was_bootstrapped_ends_with_its_node(void **state)
+{
+	static const char impi[] = IMSI "@ims.mnc001.mcc001.3gppnetwork.org";
+	struct mst_role_env env = { .store = s, .conf = &conf, .keeper = &keeper, .now = NOW + 60 };
+	struct mst_clocked c = { 0 };
+
+	(void)state;
+	assert_int_equal(post("/v1/sims", "{\"imsi\":\"" IMSI "\",\"node\":\"urn:n:1\",\"secret\":" SEALED "}"), 2001);
+	bootstrapped("another", 50);
+	bootstrapped(impi, 1);
+	/* it is only not served meanwhile; and may stay until it has left */
+	assert_int_equal(post("/v1/nodes/urn%3An%3A1/suspend", "{\"reason\":\"x\"}"), 2000);
+	assert_int_equal(post("/v1/nodes/urn%3An%3A1/resume", "{\"reason\":\"x\"}"), 2000);
+	assert_int_equal(post("/v1/nodes/urn%3An%3A2/revoke", "{\"reason\":\"x\"}"), 2000);
+	assert_int_equal(post("/v1/nodes/urn%3An%3A1/release", "{\"reason\":\"x\",\"grace\":60}"), 2000);
+	assert_true(stands(impi));
+	assert_int_equal(mst_store_begin(s), 0);
+	assert_int_equal(mst_role_admin.clock(&env, &c), 0);
+	assert_int_equal(mst_store_commit(s), 0);
+	assert_true(c.nodes_gone == 1 && !stands(impi));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(post("/v1/nodes/urn%3An%3A1/reenrol", "{\"reason\":\"x\",\"window\":3600}"), 2000);
+		bootstrapped(impi, 2 + i);
+		assert_int_equal(post(i ? "/v1/nodes/urn%3An%3A1/release" : "/v1/nodes/urn%3An%3A1/revoke", "{\"reason\":\"x\"}"), 2000);
+		assert_false(stands(impi));
+	}
+	assert_true(stands("another"));
+}
+
 /* TUAK is another algorithm in the row, and the same life. */
 static void a_sim_of_tuak(void **state)
 {
@@ -339,7 +369,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = { T(life_of_a_sim), T(a_sim_of_tuak), T(what_was_bootstrapped_ends), T(flushed_by_any_name), T(what_was_bootstrapped_ends_with_a_move),
-					     T(refused_and_nothing_left), T(a_page_of_rows) };
+					     T(what_was_bootstrapped_ends_with_its_node), T(refused_and_nothing_left), T(a_page_of_rows) };
 
 	return cmocka_run_group_tests_name("admin-sims", tests, NULL, NULL);
 }

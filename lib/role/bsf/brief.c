@@ -244,12 +244,15 @@ static int configure(struct mst_role_env *env, struct bsf_briefing *b)
 	return 0;
 }
 
-/* Suspended, revoked, with a subscription that has ended: its provider has nothing to say to it. */
+/* Suspended, revoked, with a subscription that has ended: there is nothing to say to it. One without any, or released: the rules decide. */
 static bool silent(const struct mst_role_env *env, struct bsf_briefing *b)
 {
+	enum mst_node_state s = b->who.node.state;
 	const char *why = "";
 
-	if (!b->known || b->who.node.state == MST_NODE_RELEASED || !b->who.has_sub || !mst_decide_standing(&b->who, env->now, &why))
+	if (!b->known || s == MST_NODE_RELEASED || !mst_decide_standing(&b->who, env->now, &why))
+		return false;
+	if (!b->who.has_sub && s != MST_NODE_SUSPENDED && s != MST_NODE_REVOKED)
 		return false;
 	snprintf(b->text, sizeof(b->text), "not briefed: %.150s", why);
 	return true;
@@ -309,8 +312,11 @@ int bsf_brief_again(struct mst_role_env *env, const struct bsf_records *r, struc
 	if (e)
 		return e < 0 ? e : 0;
 	e = find_node(env, &r->guss, b);
-	if (e || b->row.outcome)
-		return e ? e : configure(env, b);
+	/* it is told what it was told, but who may not be told anything any more is told nothing */
+	if (e || !env->conf->gba.brief || silent(env, b))
+		return e;
+	if (b->row.outcome)
+		return configure(env, b);
 	if (mst_sequence_read_cbor((struct mst_view){ b->row.answer.b, b->row.answer.n }, &a, &seq, NULL))
 		return MST_FAULT_CORRUPT;
 	e = write_instructions(&seq, b);
