@@ -399,7 +399,7 @@ char agent_config_separator(const struct agent_config *c)
 /* What the settings of card and gba need of one another. */
 static void check_card(struct reading *r, const config_t *cfg)
 {
-	const struct agent_config *c = r->c;
+	struct agent_config *c = r->c;
 	struct enrolee_peer bsf;
 	struct gba_ua ua;
 	bool tls;
@@ -412,6 +412,8 @@ static void check_card(struct reading *r, const config_t *cfg)
 		complain(r, config_lookup(cfg, "card.imsi"), "card.imsi", "must be 6 to 15 digits");
 	if (!card_ua(c, &ua))
 		complain(r, config_lookup(cfg, "gba.ua"), "gba.ua", "one of 01000100ae, 01000100a8, 010001c037, tls13; with Digest 010001c02b, 010001c023");
+	/* it enters a key at both ends, and bsf.trigger_naf has no capitals */
+	mst_ascii_lower(c->trigger_naf);
 	if (c->trigger_naf[0] && !mst_id_valid(MST_ID_FQDN, mst_view_str(c->trigger_naf)))
 		complain(r, config_lookup(cfg, "trigger.naf"), "trigger.naf", "not an FQDN like trigger.sp.example.com");
 	if (c->gba_bsf[0] && !enrolee_bsf_of(mst_view_str(c->gba_bsf), &bsf, &tls))
