@@ -30,6 +30,7 @@ static const char *const editions[] = { "iana", "early", NULL };
 static const char *const hexes[] = { "upper", "lower", NULL };
 static const char *const labels[] = { "bootstrap", "connection", NULL };
 static const char *const halves[] = { "whole", "first-half", NULL };
+static const char *const naf_names[] = { "lower", "spelled", NULL };
 static const char *const onem2m[] = { "framed", "push", NULL };
 static const char *const switches[] = { "off", "on", NULL };
 static const char *const profiles[] = { "onem2m", "modern", "both", NULL };
@@ -95,6 +96,7 @@ static const struct item {
 	CHOICE("quirks.coap", coap_options, "iana", editions),
 	CHOICE("quirks.mef_label", mef_label, "bootstrap", labels),
 	CHOICE("quirks.saef_psk", saef_psk, "whole", halves),
+	CHOICE("quirks.naf", naf_name, "lower", naf_names),
 	CHOICE("log.format", log_format, "text", formats),
 	CHOICE("log.level", log_level, "info", levels),
 	TEXT("trigger.listen", trigger_listen, T_TEXT, ""),
@@ -544,6 +546,7 @@ struct mst_quirks agent_config_quirks(const struct agent_config *c)
 	q.coap_early = c->coap_options != 0;
 	q.mef_label = (__typeof__(q.mef_label))c->mef_label;
 	q.saef_psk_first_half = c->saef_psk != 0;
+	q.naf_as_spelled = c->naf_name != 0;
 	return q;
 }
 

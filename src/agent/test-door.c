@@ -179,11 +179,15 @@ static void keys_by_their_canonical_names(void **state)
 static void the_name_for_triggers_has_no_case(void **state)
 {
 	static struct agent_config c;
-	char text[] = "trigger = { naf = \"Trigger.SP.example.com\"; };\n";
+	char text[] = "trigger = { naf = \"Trigger.SP.example.com\"; };\n", as_spelled[] = "quirks = { naf = \"spelled\"; };\n";
 
 	(void)state;
 	assert_int_equal(agent_config_parse("t.conf", text, &c, stderr), 0);
 	assert_string_equal(c.trigger_naf, "trigger.sp.example.com");
+	/* names that peers of other makers know have theirs, when the settings say so */
+	assert_false(agent_config_quirks(&c).naf_as_spelled);
+	assert_int_equal(agent_config_parse("t.conf", as_spelled, &c, stderr), 0);
+	assert_true(agent_config_quirks(&c).naf_as_spelled);
 }
 
 static void an_ended_slot_is_wiped(void **state)
