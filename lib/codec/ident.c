@@ -371,6 +371,13 @@ void mst_id_enrolee(const char *id, char out[MST_ID_MAX])
 	memcpy(out, canonical, sizeof(canonical));
 }
 
+bool mst_id_enrolee_equal(struct mst_view a, const char *b)
+{
+	struct mst_view v = mst_view_str(b);
+
+	return a.n && (mst_view_eq(a, v) || mst_id_equal(MST_ID_CSE_ABS, a, v) || mst_id_equal(MST_ID_AE_ABS, a, v));
+}
+
 void mst_id_impi(const char *id, char out[MST_ID_MAX])
 {
 	struct mst_view v = mst_view_str(id);

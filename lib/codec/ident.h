@@ -42,6 +42,8 @@ MST_MUST_CHECK bool mst_id_normalise(enum mst_id_kind k, struct mst_view v, char
 /* An enrolee as a MEF, a BSF or an HSS names it, for who looks for it and keeps it: an absolute CSE-ID or AE-ID in its canonical
  * spelling, anything else as it is. `out` may be `id`. */
 void mst_id_enrolee(const char *id, char out[MST_ID_MAX]);
+/* Of one enrolee? A CSE-ID or AE-ID by what it means (the FQDN in it has no case, the rest has), anything else to the octet; "" is nobody. */
+bool mst_id_enrolee_equal(struct mst_view a, const char *b);
 /* A subscriber's IMPI for who looks for it: user@realm with the realm, a domain name (TS 23.003 13.3), in lower case. `out` may be `id`. */
 void mst_id_impi(const char *id, char out[MST_ID_MAX]);
 /* Of one subscriber, however their realms are written? */

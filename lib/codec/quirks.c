@@ -8,6 +8,7 @@ const struct mst_quirks mst_quirks_default = {
 	.hex_lower = false,
 	.coap_early = false,
 	.saef_psk_first_half = false,
+	.naf_as_spelled = false,
 	.ae_uri = MST_AE_URI_HTTPS,
 	.repeat_conflicts = false,
 };

@@ -18,6 +18,8 @@ struct mst_quirks {
 	bool hex_lower;                 /* hexBinary ids sent in lower case: spec 1.4 */
 	bool coap_early;                /* oneM2M's CoAP options by their numbers before TS-0008 V3.7.0: spec 8.4 */
 	bool saef_psk_first_half;       /* spec 3.5 */
+	/* A node's NAF_Id has the target's name as the instruction spells it, not in lower case: TS 33.220 B.3 folds none (spec gba 6). */
+	bool naf_as_spelled;
 	enum { MST_AE_URI_HTTPS, MST_AE_URI_BARE } ae_uri;      /* spec 2.5.4 */
 	/* Answer to a repeated registration of the same client and adminFQDN: the same record, or 4117. */
 	bool repeat_conflicts;

@@ -117,6 +117,23 @@ static void an_enrolee_is_spelt_one_way(void **state)
 	}
 }
 
+static void an_enrolee_in_two_spellings(void **state)
+{
+	static const struct { const char *a, *b; bool same; } is[] = {
+		{ "//SP.Example.com/CSE1", "//sp.example.com/CSE1", true }, { "//sp.example.com/CSE1", "//sp.example.com/cse1", false },
+		{ "//SP.Example.com/S7", "//sp.example.com/S7", true }, { "//SP.Example.com/CSE1/C7", "//sp.example.com/CSE1/C7", true },
+		{ "//sp.example.com/CSE1/C7", "//sp.example.com/CSE1/c7", false }, { "urn:X:1", "urn:X:1", true }, { "urn:X:1", "urn:x:1", false },
+		{ "", "", false }, { "", "urn:X:1", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(is); i++) {
+		assert_int_equal(mst_id_enrolee_equal(mst_view_str(is[i].a), is[i].b), is[i].same);
+		assert_int_equal(mst_id_enrolee_equal(mst_view_str(is[i].b), is[i].a), is[i].same);
+	}
+	assert_false(mst_id_enrolee_equal(MST_VIEW_LIT("urn:X:1\0y"), "urn:X:1"));
+}
+
 static void a_subscriber_is_looked_for_in_one_spelling(void **state)
 {
 	static const char *const is[][2] = {
@@ -317,7 +334,8 @@ static void names_and_quirks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_kind_takes_its_own_form_only), cmocka_unit_test(lengths_are_bounded), cmocka_unit_test(an_enrolee_is_spelt_one_way), cmocka_unit_test(a_subscriber_is_looked_for_in_one_spelling),
+		cmocka_unit_test(every_kind_takes_its_own_form_only), cmocka_unit_test(lengths_are_bounded), cmocka_unit_test(an_enrolee_is_spelt_one_way), cmocka_unit_test(an_enrolee_in_two_spellings),
+		cmocka_unit_test(a_subscriber_is_looked_for_in_one_spelling),
 		cmocka_unit_test(canonical_spelling), cmocka_unit_test(key_identifiers),
 			cmocka_unit_test(usage_identifiers),
 		cmocka_unit_test(public_names), cmocka_unit_test(from_parameter),

@@ -200,6 +200,7 @@ struct enrolee {
 	struct enrolee_peer mef, maf;
 	char mef_uri[MST_ID_MAX], maf_uri[MST_ID_MAX], target[MST_ID_MAX], admin_fqdn[MST_ID_MAX];
 	char naf[MST_ID_MAX];        /* the target's name as a NAF: of a MAF its FQDN, of a CSE its public domain name (TS-0001 6.5.1.1) */
+	char naf_said[MST_ID_MAX];   /* the same as it enters the key: in lower case, or as the instruction has it (quirks) */
 	int64_t suid;
 	mst_time expires;            /* proposed; 0 = as long as it is given */
 	struct mst_root_cred cred;

@@ -14,7 +14,7 @@ static const struct gba_ua *ua_of(const struct enrolee *e)
 
 const char *enrolee_naf_fqdn(const struct enrolee *e)
 {
-	return e->via_mef ? e->mef.host : e->naf;
+	return e->via_mef ? e->mef.host : e->naf_said;
 }
 
 bool enrolee_for_cse(const struct enrolee *e)

@@ -149,6 +149,31 @@ static bool take_peer(struct enrolee *e, const struct mst_instruction *i)
 	return true;
 }
 
+/* "//SP.example.com/IN-CSE" as "IN-CSE.SP.example.com": every letter as it is. */
+static bool spell_cse(struct mst_view id, char out[MST_ID_MAX])
+{
+	struct mst_writer w = mst_writer_of(out, MST_ID_MAX);
+	struct mst_view rest = mst_view_sub(id, 2, id.n);
+	size_t slash = mst_view_find(rest, '/');
+
+	mst_put(&w, mst_view_sub(rest, slash + 1, rest.n));
+	mst_put_str(&w, ".");
+	mst_put(&w, mst_view_sub(rest, 0, slash));
+	mst_put_nul(&w);
+	return w.ok;
+}
+
+/*
+ * The name in NAF_Id. TS 33.220 B.3 takes the octets that the NAF itself says to its BSF, which a node does not see before the key is
+ * made; ours all say it in lower case.
+ */
+static bool spell_naf(struct enrolee *e, struct mst_view target)
+{
+	if (!e->cfg.quirks || !e->cfg.quirks->naf_as_spelled)
+		return mst_copy_text(e->naf_said, sizeof(e->naf_said), e->naf);
+	return enrolee_for_cse(e) ? spell_cse(target, e->naf_said) : mst_view_to_str(target, e->naf_said, sizeof(e->naf_said));
+}
+
 /* A MAF, or a CSE; and what it is called as a NAF. */
 static bool take_target(struct enrolee *e, const struct mst_instruction *i)
 {
@@ -157,8 +182,8 @@ static bool take_target(struct enrolee *e, const struct mst_instruction *i)
 	e->suid = i->suid == MST_SUID_KPSA ? MST_SUID_KPSA : MST_SUID_KM;
 	if (enrolee_for_cse(e))
 		return mst_id_normalise(MST_ID_CSE_ABS, i->target, e->target) && mst_cse_public_name(i->target, name) &&
-		       mst_id_normalise(MST_ID_FQDN, mst_view_str(name), e->naf);
-	return mst_id_normalise(MST_ID_FQDN, i->target, e->target) && mst_copy_text(e->naf, sizeof(e->naf), e->target);
+		       mst_id_normalise(MST_ID_FQDN, mst_view_str(name), e->naf) && spell_naf(e, i->target);
+	return mst_id_normalise(MST_ID_FQDN, i->target, e->target) && mst_copy_text(e->naf, sizeof(e->naf), e->target) && spell_naf(e, i->target);
 }
 
 bool enrolee_take_instruction(struct enrolee *e, const struct mst_instruction *i, const char *attempt)

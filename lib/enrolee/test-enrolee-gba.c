@@ -325,6 +325,42 @@ static struct mst_instruction to_cse(void)
 	return i;
 }
 
+/*
+ * All of ours ask for and derive keys for the NAF's name in lower case, whatever the instruction says: so any of them meets any other.
+ * With a NAF of somebody else's that spells its name with capitals to its BSF the settings say "as it is spelled" (quirks.naf).
+ */
+static void the_name_that_the_key_is_for(void **state)
+{
+	static const struct { const char *target; bool cse, as_spelled; const char *name; } row[] = {
+		{ "maf.example.com", false, false, "maf.example.com" }, { "MAF.Example.com", false, false, "maf.example.com" },
+		{ "maf.example.com", false, true, "maf.example.com" }, { "MAF.Example.com", false, true, "MAF.Example.com" },
+		{ CSE, true, false, "in-cse.sp.example.com" }, { "//SP.example.com/IN-CSE", true, false, "in-cse.sp.example.com" },
+		{ CSE, true, true, CSE_NAME }, { "//SP.example.com/In-CSE", true, true, "In-CSE.SP.example.com" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		struct mst_instruction to = row[i].cse ? to_cse() : instruction;
+		struct mst_quirks q = mst_quirks_default;
+		struct enrolee_config c = config();
+		struct gba_context x = context();
+		struct mst_diag d = { 0 };
+
+		to.target = mst_view_str(row[i].target);
+		q.naf_as_spelled = row[i].as_spelled;
+		c.quirks = &q;
+		c.own_cse_id = "//sp.example.com/C7";
+		x.configuration = MST_VIEW_NONE;
+		if (!start_with(&c, &to, NULL, &d))
+			fail_msg("%s: %s", d.field, d.text);
+		enrolee_bootstrapped(&e, &x, now, UTC);
+		is_naf_key(&enrolee_credential(&e)->key, &x, row[i].name);
+		/* where it is dialled has no case */
+		enrolee_saved(&e, now, UTC);
+		assert_string_equal(enrolee_session(&e).host, row[i].cse ? "in-cse.sp.example.com" : "maf.example.com");
+	}
+}
+
 static void start_cse(const struct mst_root_cred *pending, const char *configuration, struct gba_context *x)
 {
 	struct mst_instruction i = to_cse();
@@ -524,7 +560,7 @@ int main(void)
 		cmocka_unit_test(from_bootstrapping_to_promotion), cmocka_unit_test(the_card_keeps_ks), cmocka_unit_test(with_the_power_back),
 		cmocka_unit_test(another_name_for_the_key), cmocka_unit_test(no_configuration), cmocka_unit_test(configurations_that_are_none),
 		cmocka_unit_test(through_a_mef), cmocka_unit_test(what_is_not_supported), cmocka_unit_test(digest_is_for_a_maf),
-		cmocka_unit_test(a_cse_as_target), cmocka_unit_test(where_the_cse_is), cmocka_unit_test(targets_that_are_no_cse),
+		cmocka_unit_test(the_name_that_the_key_is_for), cmocka_unit_test(a_cse_as_target), cmocka_unit_test(where_the_cse_is), cmocka_unit_test(targets_that_are_no_cse),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);

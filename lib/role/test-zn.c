@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "role/zn/zn.h"
 
 static mst_ms no_time(void)
@@ -61,6 +62,55 @@ static void which_naf_has_a_key_for_whom(void **state)
 	g.x.peer.how = MST_AUTH_PSK;
 	g.x.request.content = MST_VIEW_LIT(ASK(BTID, "maf.sp.example", ""));
 	assert_int_equal(turn(&mst_role_zn, NULL), 403);
+}
+
+/* The key of an answer, as who writes it to the NAF opens it. */
+static void given(struct mst_key *ret)
+{
+	assert_int_equal(g.a.parcel.n_fills, 1);
+	assert_int_equal(mst_channel_open(&g.zn, g.c, MST_USE_NAF_KEYS, &g.a.parcel.sealed, ret), 0);
+}
+
+/* TS 35.208 set 1 again: Ks and RAND as spec gba 17.1 has them. */
+static void key_for(const char *naf, struct gba_ua ua, struct mst_key *ret)
+{
+	uint8_t rnd[GBA_RAND], ks[GBA_KS], id[GBA_NAF_ID_MAX];
+	size_t n;
+
+	assert_true(mst_hex_decode(MST_VIEW_LIT("23553cbe9637a89d218ae64dae47bf35"), rnd, sizeof(rnd), &n));
+	assert_true(mst_hex_decode(MST_VIEW_LIT("b40ba9a3c58b2a05bbf0d987b21bf8cbf769bcd751044604127672711c6d3441"), ks, sizeof(ks), &n));
+	assert_true(gba_naf_id(mst_view_str(naf), &ua, id, &n));
+	assert_int_equal(gba_ks_naf(g.c, GBA_KEY_ME, ks, rnd, MST_VIEW_LIT(IMPI), (struct mst_view){ id, n }, ret), 0);
+}
+
+/*
+ * TS 33.220 B.3 takes the octets of the NAF's name, and folds no case: who spells it with capitals has a key that its UE derives for
+ * that spelling. Whose name it is, is asked without case. Our private identifier's name is in lower case at both ends.
+ */
+static void a_key_is_for_the_name_as_it_is_spelled(void **state)
+{
+#define UA(naf, ua) "{\"btId\":\"" BTID "\",\"nafId\":{\"nafFqdn\":\"" naf "\",\"uaSecProtId\":\"" ua "\"}}"
+	static const struct { const char *ask, *name, *ua; } row[] = {
+		{ UA("maf.sp.example", "01000100AE"), "maf.sp.example", "01000100AE" },
+		{ UA("MAF.sp.example", "01000100AE"), "MAF.sp.example", "01000100AE" },
+		{ UA("IN-CSE.SP.example", "0100000007"), "IN-CSE.SP.example", "0100000007" },
+		{ UA("IN-CSE.sp.example", "FF00000001"), "in-cse.sp.example", "FF00000001" },
+	};
+
+	(void)state;
+	bootstrap(GUSS("", ",\"nafGroup\":\"m2m\""), 0);
+	MST_STR_SET(g.conf.gba.trigger_naf, "in-cse.sp.example");
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		struct mst_key got, want;
+		struct gba_ua ua;
+
+		assert_int_equal(zn("maf.sp.example", row[i].ask), 200);
+		given(&got);
+		assert_true(gba_ua_parse(mst_view_str(row[i].ua), &ua));
+		key_for(row[i].name, ua, &want);
+		if (got.n != want.n || memcmp(got.b, want.b, want.n) != 0)
+			fail_msg("%s", row[i].ask);
+	}
 }
 
 /* Ks_NAF says enough: who the subscriber is at the operator, only a NAF hears that is meant to (bsf.nafs.impi). */
@@ -233,7 +283,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, bsf_up, bsf_down)
 	const struct CMUnitTest t[] = {
-		T(more_keys_than_the_keeper_lets_go), T(which_naf_has_a_key_for_whom), T(who_hears_the_private_identity),
+		T(more_keys_than_the_keeper_lets_go), T(which_naf_has_a_key_for_whom), T(a_key_is_for_the_name_as_it_is_spelled),
+		T(who_hears_the_private_identity),
 		T(a_sim_of_this_installation), T(a_realm_in_capitals_is_that_sims), T(keys_of_triggers_are_for_whom_they_were_given_to),
 		T(which_of_the_two_keys_the_settings_let_go), T(a_node_that_is_called_something_else_now),
 	};

@@ -30,6 +30,7 @@ static const char *const editions[] = { "iana", "early", NULL };
 static const char *const hexes[] = { "upper", "lower", NULL };
 static const char *const labels[] = { "bootstrap", "connection", NULL };
 static const char *const halves[] = { "whole", "first-half", NULL };
+static const char *const naf_names[] = { "lower", "spelled", NULL };
 static const char *const onem2m[] = { "framed", "push", NULL };
 static const char *const switches[] = { "off", "on", NULL };
 static const char *const profiles[] = { "onem2m", "modern", "both", NULL };
@@ -95,6 +96,7 @@ static const struct item {
 	CHOICE("quirks.coap", coap_options, "iana", editions),
 	CHOICE("quirks.mef_label", mef_label, "bootstrap", labels),
 	CHOICE("quirks.saef_psk", saef_psk, "whole", halves),
+	CHOICE("quirks.naf", naf_name, "lower", naf_names),
 	CHOICE("log.format", log_format, "text", formats),
 	CHOICE("log.level", log_level, "info", levels),
 	TEXT("trigger.listen", trigger_listen, T_TEXT, ""),
@@ -399,7 +401,7 @@ char agent_config_separator(const struct agent_config *c)
 /* What the settings of card and gba need of one another. */
 static void check_card(struct reading *r, const config_t *cfg)
 {
-	const struct agent_config *c = r->c;
+	struct agent_config *c = r->c;
 	struct enrolee_peer bsf;
 	struct gba_ua ua;
 	bool tls;
@@ -412,6 +414,8 @@ static void check_card(struct reading *r, const config_t *cfg)
 		complain(r, config_lookup(cfg, "card.imsi"), "card.imsi", "must be 6 to 15 digits");
 	if (!card_ua(c, &ua))
 		complain(r, config_lookup(cfg, "gba.ua"), "gba.ua", "one of 01000100ae, 01000100a8, 010001c037, tls13; with Digest 010001c02b, 010001c023");
+	/* it enters a key at both ends, and bsf.trigger_naf has no capitals */
+	mst_ascii_lower(c->trigger_naf);
 	if (c->trigger_naf[0] && !mst_id_valid(MST_ID_FQDN, mst_view_str(c->trigger_naf)))
 		complain(r, config_lookup(cfg, "trigger.naf"), "trigger.naf", "not an FQDN like trigger.sp.example.com");
 	if (c->gba_bsf[0] && !enrolee_bsf_of(mst_view_str(c->gba_bsf), &bsf, &tls))
@@ -542,6 +546,7 @@ struct mst_quirks agent_config_quirks(const struct agent_config *c)
 	q.coap_early = c->coap_options != 0;
 	q.mef_label = (__typeof__(q.mef_label))c->mef_label;
 	q.saef_psk_first_half = c->saef_psk != 0;
+	q.naf_as_spelled = c->naf_name != 0;
 	return q;
 }
 

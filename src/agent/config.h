@@ -62,7 +62,7 @@ struct agent_config {
 	int64_t briefing_format;             /* enum agent_brief_format */
 	int64_t tls_profile, sandbox;
 	int64_t last_resort;                 /* the initial credential serves when the MEF's certificate does not */
-	int64_t names, hex, mef_label, saef_psk, coap_options;       /* quirks */
+	int64_t names, hex, mef_label, saef_psk, coap_options, naf_name;       /* quirks */
 	/* pushed triggers (door.h) */
 	char trigger_listen[AGENT_PATH_MAX];         /* UDP: "127.0.0.1:5686"; "" = none */
 	char trigger_socket[AGENT_PATH_MAX];         /* local datagrams; "" = none */

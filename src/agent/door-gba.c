@@ -74,7 +74,7 @@ int door_gba_add(struct agent *a)
 		return 1;
 	/* without the time only the counter counts, as for everything at the door */
 	if (read_kept((struct mst_view){ b, n }, a->cfg.trigger_naf, id, &expires, &key) && expires > agent_utc_or_0(a)) {
-		r = trigger_add_root(&a->door->trigger, &key, id);
+		r = trigger_add_opaque(&a->door->trigger, &key, id);
 		a->door->gba_expires = expires;
 	}
 	mst_key_wipe(&key);

@@ -149,7 +149,8 @@ static int add_root_key(struct agent *a)
 		door->again_at = agent_now() + door->wait;
 	} else {
 		door->wait = door->again_at = 0;
-		r = trigger_add_root(&door->trigger, &key, a->active.key_id);
+		r = mst_is_naf_key(&a->active) ? trigger_add_opaque(&door->trigger, &key, a->active.key_id) :
+						 trigger_add_root(&door->trigger, &key, a->active.key_id);
 	}
 	mst_key_wipe(&key);
 	return r;

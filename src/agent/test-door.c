@@ -82,7 +82,7 @@ static int teardown(void **state)
 }
 
 /* A frame for this node and its root credential, under a tag that nobody's key made: it is judged as far as the key is there. */
-static enum trigger_verdict knock(struct agent *a)
+static enum trigger_verdict knock_for(struct agent *a, const char *key_id)
 {
 	static const uint8_t tag[16] = { 1 };
 	uint8_t octets[MST_TRIGGER_MAX], node[MST_TRIGGER_HINT], key[MST_TRIGGER_HINT];
@@ -92,11 +92,16 @@ static enum trigger_verdict knock(struct agent *a)
 	struct mst_diag d = { 0 };
 
 	assert_int_equal(mst_trigger_hint(a->crypto, MST_VIEW_LIT(NODE), node), 0);
-	assert_int_equal(mst_trigger_hint(a->crypto, MST_VIEW_LIT(KEY_ID), key), 0);
+	assert_int_equal(mst_trigger_hint(a->crypto, mst_view_str(key_id), key), 0);
 	mst_trigger_write_body(&t, &w);
 	mst_trigger_put_tag(&w, (struct mst_view){ tag, sizeof(tag) });
 	assert_true(w.ok);
 	return door_push(a, mst_written(&w), TRIGGER_SMS, &d);
+}
+
+static enum trigger_verdict knock(struct agent *a)
+{
+	return knock_for(a, KEY_ID);
 }
 
 /* As if the time until the next try had passed. */
@@ -150,6 +155,41 @@ static void ever_more_seldom(void **state)
 	assert_int_equal(knock(a), TRIGGER_FORGED);
 }
 
+/* quirks.hex = "lower" at the MAF, or a psk_identity as somebody typed it: muster trigger calls the key by its canonical name. */
+static void keys_by_their_canonical_names(void **state)
+{
+#define HEX_UP "0F1E2D3C4B5A69788796A5B4C3D2E1F0"
+#define HEX_LOW "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+	struct agent *a = *state;
+
+	snprintf(a->active.key_id, sizeof(a->active.key_id), HEX_LOW "@MAF.example.com");
+	a->active.key = a->psk = (struct mst_key){ .n = MST_KEY_LEN };
+	snprintf(a->cfg.psk_identity, sizeof(a->cfg.psk_identity), HEX_LOW "@BBN.example.com");
+	assert_int_equal(knock_for(a, HEX_UP "@maf.example.com"), TRIGGER_FORGED);
+	assert_int_equal(knock_for(a, HEX_UP "@bbn.example.com"), TRIGGER_FORGED);
+	assert_int_equal(knock_for(a, HEX_LOW "@MAF.example.com"), TRIGGER_OTHER_KEY);
+	/* by GBA it is a B-TID, which is whole */
+	snprintf(a->active.key_id, sizeof(a->active.key_id), HEX_LOW "@BSF.example.com");
+	a->active.ua[0] = 1;
+	assert_int_equal(knock_for(a, HEX_LOW "@BSF.example.com"), TRIGGER_FORGED);
+	assert_int_equal(knock_for(a, HEX_UP "@bsf.example.com"), TRIGGER_OTHER_KEY);
+}
+
+/* bsf.trigger_naf at the server has no capitals; whoever writes some into trigger.naf means the same name. */
+static void the_name_for_triggers_has_no_case(void **state)
+{
+	static struct agent_config c;
+	char text[] = "trigger = { naf = \"Trigger.SP.example.com\"; };\n", as_spelled[] = "quirks = { naf = \"spelled\"; };\n";
+
+	(void)state;
+	assert_int_equal(agent_config_parse("t.conf", text, &c, stderr), 0);
+	assert_string_equal(c.trigger_naf, "trigger.sp.example.com");
+	/* names that peers of other makers know have theirs, when the settings say so */
+	assert_false(agent_config_quirks(&c).naf_as_spelled);
+	assert_int_equal(agent_config_parse("t.conf", as_spelled, &c, stderr), 0);
+	assert_true(agent_config_quirks(&c).naf_as_spelled);
+}
+
 static void an_ended_slot_is_wiped(void **state)
 {
 	static const struct mst_root_cred nothing;
@@ -170,7 +210,8 @@ static void an_ended_slot_is_wiped(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(a_busy_token_is_asked_again), T(ever_more_seldom), T(an_ended_slot_is_wiped) };
+	const struct CMUnitTest tests[] = { T(a_busy_token_is_asked_again), T(ever_more_seldom), T(keys_by_their_canonical_names), T(the_name_for_triggers_has_no_case),
+					     T(an_ended_slot_is_wiped) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("agent: keys from the store", tests, NULL, NULL);

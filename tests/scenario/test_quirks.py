@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 
+import trigger_support
 from support import RUN_SECONDS
 
 SWITCHED = 'quirks = { names = "ts0032"; hex = "lower"; mef_label = "connection"; };\n'
@@ -76,6 +77,15 @@ def test_both_ends_switched(installation):
     # what is kept does not depend on what is sent: the records have the canonical case
     shown = inst.ask("node", "show", node.id)
     assert all(c["keyID"].split("@")[0].isupper() or c["keyID"].split("@")[0].isdigit() for c in shown["credentials"]), shown
+    # and so the node is called by the canonical name of a key that its MAF told it in small letters
+    octets, made = trigger_support.make(inst, node, "--what", "check")
+    assert made["keyID"] != made["keyID"].lower(), made
+    (node.dir / "sms").write_bytes(octets)
+    with node.running() as agent:
+        agent.wait_log("enrolled-already")
+        done = node.agent("trigger", "--push", node.dir / "sms", "--source", "sms")
+        assert done.returncode == 0, done
+        agent.wait_log("triggered by=sms what=check")
 
 
 def test_only_one_end_switched(installation):

@@ -65,6 +65,7 @@ MST_MUST_CHECK int gba_autn_star(struct mst_crypto *c, const uint8_t ik[16], uin
 /* From an IMSI of 6 to 15 digits; `mnc_digits` 2 or 3, as EF_AD or the configuration says. */
 MST_MUST_CHECK bool gba_impi_of_imsi(struct mst_view imsi, unsigned mnc_digits, char out[MST_ID_MAX]);
 MST_MUST_CHECK bool gba_bsf_of_imsi(struct mst_view imsi, unsigned mnc_digits, char out[MST_ID_MAX]);
+/* TS 23.003 16.2. The realm is a domain name: a card may write it in capitals, the BSF's name is in lower case. */
 MST_MUST_CHECK bool gba_bsf_of_impi(struct mst_view impi, char out[MST_ID_MAX]);
 /* base64(RAND)@BSF. Only a BSF makes one; to everybody else it is opaque. */
 MST_MUST_CHECK bool gba_btid_make(const uint8_t rnd[GBA_RAND], struct mst_view bsf, char out[MST_BTID_MAX]);

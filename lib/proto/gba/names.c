@@ -109,9 +109,15 @@ struct mst_view gba_btid_domain(struct mst_view btid)
 bool gba_bsf_of_impi(struct mst_view impi, char out[MST_ID_MAX])
 {
 	struct mst_writer w = mst_writer_of(out, MST_ID_MAX);
-	struct mst_view domain = gba_btid_domain(impi);
-	bool network = mst_view_ends(domain, "." NETWORK);
+	char own[MST_ID_MAX];
+	struct mst_view domain;
+	bool network;
 
+	if (!mst_view_to_str(impi, own, sizeof(own)))
+		return false;
+	mst_id_impi(own, own);
+	domain = gba_btid_domain(mst_view_str(own));
+	network = mst_view_ends(domain, "." NETWORK);
 	mst_put_str(&w, "bsf.");
 	mst_put(&w, network ? mst_view_sub(domain, 0, domain.n - (sizeof(NETWORK) - 1)) : domain);
 	if (network)

@@ -300,7 +300,9 @@ static void names_from_imsi_and_impi(void **state)
 	};
 	static const struct { const char *impi, *bsf; } isim[] = {
 		{ "234150999999999@ims.mnc015.mcc234.3gppnetwork.org", "bsf.ims.mnc015.mcc234.pub.3gppnetwork.org" },
-		{ "user@operator.com", "bsf.operator.com" },
+		{ "234150999999999@IMS.MNC015.MCC234.3GPPNETWORK.ORG", "bsf.ims.mnc015.mcc234.pub.3gppnetwork.org" },
+		{ "234150999999999@ims.mnc015.mcc234.3gppnetwork.ORG", "bsf.ims.mnc015.mcc234.pub.3gppnetwork.org" },
+		{ "user@operator.com", "bsf.operator.com" }, { "User@Operator.COM", "bsf.operator.com" },
 		{ "a@b@operator.com", "bsf.operator.com" },
 		{ "user@3gppnetwork.org", "bsf.3gppnetwork.org" },
 		{ "user@", NULL }, { "user", NULL }, { "@operator.com", NULL }, { "user@oper ator.com", NULL },

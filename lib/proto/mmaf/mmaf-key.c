@@ -166,7 +166,7 @@ static bool as_asked(struct mmaf *m, const struct mst_key_reg *r)
 		what = "SUID";
 	else if (!mst_id_equal(MST_ID_FQDN, r->admin_fqdn, mst_view_str(m->admin_fqdn)))
 		what = "adminFQDN";
-	else if (m->client_id[0] && !mst_view_eq_str(r->source_client_id, m->client_id))
+	else if (m->client_id[0] && !mst_id_enrolee_equal(r->source_client_id, m->client_id))
 		what = "sourceClientID";
 	else if (m->target[0] && (r->n_targets != 1 || !same_target(r->targets[0], mst_view_str(m->target))))
 		what = "targetIDs";

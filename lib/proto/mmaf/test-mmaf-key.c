@@ -59,7 +59,7 @@ static void saef(void)
 #define REGISTERED(rel_, et, source, admin, suid, target)                                                          \
 	"{\"sec:symmKeyReg\":{\"rn\":\"x\",\"relativeKeyID\":\"" rel_ "\",\"et\":\"" et "\",\"sourceClientID\":\"" source    \
 	"\",\"adminFQDN\":\"" admin "\",\"SUID\":" suid ",\"targetIDs\":[" target "]}}"
-#define GOOD REGISTERED(REL, "20270116T080000", "//sp.example.com/C1", "sp.example.com", "32", "\"//SP.example.com/C2\"")
+#define GOOD REGISTERED(REL, "20270116T080000", "//SP.example.com/C1", "sp.example.com", "32", "\"//SP.example.com/C2\"")
 
 static void test_register_by_exporter(void **state)
 {
@@ -77,7 +77,7 @@ static void test_register_by_exporter(void **state)
 	assert_string_equal(m.result.key.key_id, REL "@maf.example.com");
 	assert_true(m.result.key.value.n == 32 && m.result.key.value.b[0] == 7);
 	assert_true(m.result.key.until == UTC + 86400 && m.result.key.suid == 32 && !m.result.key.other_id);
-	assert_string_equal(m.result.key.source, "//sp.example.com/C1");
+	assert_string_equal(m.result.key.source, "//SP.example.com/C1");
 
 	/* "always use the RelativeKeyID returned": another one is told */
 	begin(MMAF_JOB_KEY_REGISTER);
@@ -163,6 +163,10 @@ static void test_bad_answers(void **state)
 							  "\"//sp.example.com/C2\""), PROV_EXPIRED, "et" },
 		{ MMAF_JOB_KEY_REGISTER, 2001, REGISTERED(REL, "20270116T080000", "//sp.example.com/C9", "sp.example.com", "32",
 							  "\"//sp.example.com/C2\""), PROV_MALFORMED, "sourceClientID" },
+		{ MMAF_JOB_KEY_REGISTER, 2001, REGISTERED(REL, "20270116T080000", "//sp.example.com/c1", "sp.example.com", "32",
+							  "\"//sp.example.com/C2\""), PROV_MALFORMED, "sourceClientID" },
+		{ MMAF_JOB_KEY_REGISTER, 2001, REGISTERED(REL, "20270116T080000", "//sp.example.com/C1", "sp.example.com", "32",
+							  "\"//sp.example.com/c2\""), PROV_MALFORMED, "targetIDs" },
 		{ MMAF_JOB_KEY_REGISTER, 2001, REGISTERED(REL, "20270116T080000", "//sp.example.com/C1", "evil.example.com", "32",
 							  "\"//sp.example.com/C2\""), PROV_MALFORMED, "adminFQDN" },
 		{ MMAF_JOB_KEY_REGISTER, 2001, REGISTERED(REL, "20270116T080000", "//sp.example.com/C1", "sp.example.com", "33",

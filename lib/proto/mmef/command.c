@@ -124,7 +124,7 @@ static bool for_us(const struct mmef *m, const struct mst_cmd_description *d)
 	if (!(d->has & 1u << MST_CD_TARGET))
 		return true;
 	for (size_t i = 0; i < MMEF_SERVES; i++)
-		if (m->serves[i][0] && mst_view_eq_str(d->target, m->serves[i]))
+		if (mst_id_enrolee_equal(d->target, m->serves[i]))
 			return true;
 	return false;
 }

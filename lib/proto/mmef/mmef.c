@@ -223,8 +223,8 @@ static enum mmef_state on_configured(struct mmef *m, const struct mmef_input *in
 /* Is `source` one of the names that the MEF itself gave us? */
 static bool own_identity(const struct mmef_result *res, struct mst_view source)
 {
-	return source.n && (mst_view_eq_str(source, res->client_id) || mst_view_eq_str(source, res->cse_id) ||
-	                    mst_view_eq_str(source, res->node_id) || mst_view_eq_str(source, res->ae_id));
+	return mst_id_enrolee_equal(source, res->client_id) || mst_id_enrolee_equal(source, res->cse_id) ||
+	       mst_id_enrolee_equal(source, res->node_id) || mst_id_enrolee_equal(source, res->ae_id);
 }
 
 /* The checks of spec 4.4.5; NULL when all hold. */

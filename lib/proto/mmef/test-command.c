@@ -70,7 +70,7 @@ static void every_bad_command_has_its_status(void **state)
 		{ 2, CFG("3:coaps://mef.example.com/x"), "", 43 },
 		{ 2, CFG("128:https://other.example.com/x"), "", 43 }, { 2, CFG("128:http://mef.example.com/x"), "", 43 },
 		{ 2, CFG("128:https://mef.example.com:8443/x"), "", 43 }, { 2, CFG("128:https://mef.example.com"), "", 43 },
-		{ 2, OURS, ",\"targetID\":\"//sp.example.com/C2\"", 43 },
+		{ 2, OURS, ",\"targetID\":\"//sp.example.com/C2\"", 43 }, { 2, OURS, ",\"targetID\":\"//sp.example.com/c1\"", 43 },
 		{ 3, "\"MONodeCmdArgs\":{\"objectPath\":\"a\"}", "", 42 },
 		{ 3, "\"MONodeCmdArgs\":{\"objectTypeID\":1}", "", 42 },
 		{ 3, "\"MONodeCmdArgs\":{\"objectPath\":\"\",\"objectTypeID\":1}", "", 42 },
@@ -94,7 +94,7 @@ static void a_document_is_fetched(void **state)
 
 	(void)state;
 	start(MMEF_JOB_COMMANDS, NULL, 0);
-	give("c-1", 10, 2, OURS, ",\"targetID\":\"//sp.example.com/C1\"");
+	give("c-1", 10, 2, OURS, ",\"targetID\":\"//SP.Example.com/C1\"");      /* its FQDN has no case */
 	assert_int_equal(mmef_state(&m), MMEF_FETCHING);
 	assert_int_equal(mmef_want(&m, &q), MMEF_WANT_SEND);
 	assert_int_equal(q->op, MST_OP_RETRIEVE);

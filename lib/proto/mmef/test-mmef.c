@@ -636,10 +636,30 @@ static void test_bad_configuration(void **state)
 	assert_int_equal(mmef_failure(&m)->reason, PROV_INTERNAL);
 }
 
+/* The FQDN in a CSE-ID has no case, the rest of it has (spec 1.3); an M2M-Node-ID is taken as it is. */
+static void test_own_name_in_another_spelling(void **state)
+{
+	static const struct { const char *json; enum mmef_state end; } cases[] = {
+		{ KEY_(REL, "20270701T000000", "//sp.example.com/C1", "sp.example.com", "21", "maf.example.com"), MMEF_DONE },
+		{ KEY_(REL, "20270701T000000", "//SP.Example.com/C1", "sp.example.com", "21", "maf.example.com"), MMEF_DONE },
+		{ KEY_(REL, "20270701T000000", "//sp.example.com/c1", "sp.example.com", "21", "maf.example.com"), MMEF_FAILED },
+		{ KEY_(REL, "20270701T000000", "urn:dev:OPS:1-2-3", "sp.example.com", "21", "maf.example.com"), MMEF_FAILED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(cases); i++) {
+		reach(MMEF_KEYING);
+		answer_with(2001, cases[i].json, 0);
+		if (mmef_state(&m) != cases[i].end)
+			fail_msg("%s", cases[i].json);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_enrol),
+		cmocka_unit_test(test_own_name_in_another_spelling),
 		cmocka_unit_test(test_cert_prov),
 		cmocka_unit_test(test_confirm),
 		cmocka_unit_test(test_granted_values_count),

@@ -171,7 +171,7 @@ static bool ours(const struct procedure *p, struct mst_view id)
 		if (!p->own[i][0])
 			continue;
 		any = true;
-		if (mst_view_eq_str(id, p->own[i]))
+		if (mst_id_enrolee_equal(id, p->own[i]))
 			return true;
 	}
 	return !any;
@@ -206,12 +206,18 @@ static bool take_reg(struct procedure *p, const struct mst_client_reg *r, mst_ti
 	return ours(p, r->client_id) || bad(p, PROV_MALFORMED, "the registration is not ours (clientID)");
 }
 
+/* A MAF by its FQDN, a CSE or AE by its ID: where it is asked by its FQDN it is answered so, too. */
+static bool same_target(struct mst_view a, const char *b)
+{
+	return mst_id_equal(MST_ID_FQDN, a, mst_view_str(b)) || mst_id_enrolee_equal(a, b);
+}
+
 static bool same_targets(const struct procedure *p, const struct mst_key_reg *k)
 {
 	if (k->n_targets != p->n_targets)
 		return false;
 	for (size_t i = 0; i < p->n_targets; i++)
-		if (!mst_view_eq_nocase(k->targets[i], mst_view_str(p->target[i])))
+		if (!same_target(k->targets[i], p->target[i]))
 			return false;
 	return true;
 }

@@ -153,6 +153,34 @@ static void keys(void **state)
 	assert_int_equal(answered(4004, ""), PROCEDURE_DONE);       /* lesson 11: the first answer was lost */
 }
 
+/* The FQDN in an absolute CSE-ID or AE-ID has no case (spec 1.3); the rest of it has. */
+static void other_spellings(void **state)
+{
+	static const struct mst_view maf = MST_VIEW_LIT("maf.example.com");
+	struct procedure_config c = base(PROCEDURE_REGISTER);
+
+	(void)state;
+	begin(&c);
+	assert_int_equal(answered(2001, REG("reg-1", ET, "sp.example.com", "//SP.example.com/C1")), PROCEDURE_DONE);
+	begin(&c);
+	assert_int_equal(answered(2001, REG("reg-1", ET, "sp.example.com", "//sp.example.com/c1")), PROCEDURE_FAILED);
+	c = base(PROCEDURE_KEY_REGISTER);
+	c.targets = targets;
+	c.n_targets = 2;
+	begin(&c);
+	assert_int_equal(answered(2001, KEY("A0", ET, "//SP.Example.com/C1", "sp.example.com", "24",
+					    "\"//sp.Example.com/C2\",\"//sp.example.COM/C3\"", "")), PROCEDURE_DONE);
+	begin(&c);
+	assert_int_equal(answered(2001, KEY("A0", ET, "//sp.example.com/c1", "sp.example.com", "24", TWO, "")), PROCEDURE_FAILED);
+	begin(&c);           /* another CSE's key */
+	assert_int_equal(answered(2001, KEY("A0", ET, "//sp.example.com/C1", "sp.example.com", "24",
+					    "\"//sp.example.com/c2\",\"//sp.example.com/C3\"", "")), PROCEDURE_FAILED);
+	c.targets = &maf;
+	c.n_targets = 1;
+	begin(&c);
+	assert_int_equal(answered(2001, KEY("A0", ET, "//sp.example.com/C1", "sp.example.com", "24", "\"MAF.example.com\"", "")), PROCEDURE_DONE);
+}
+
 static void bad_answers(void **state)
 {
 	static const struct { enum procedure_what what; int rsc; const char *json; enum prov_reason reason; const char *word; } rows[] = {
@@ -260,7 +288,7 @@ static void other_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(registrations), cmocka_unit_test(keys), cmocka_unit_test(bad_answers), cmocka_unit_test(bad_parameters),
+		cmocka_unit_test(registrations), cmocka_unit_test(keys), cmocka_unit_test(other_spellings), cmocka_unit_test(bad_answers), cmocka_unit_test(bad_parameters),
 		cmocka_unit_test(other_ends),
 	};
 

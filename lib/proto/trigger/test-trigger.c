@@ -324,6 +324,38 @@ static void keys_come_and_go(void **state)
 	assert_int_equal(take(make(&m), 0, NOW), TRIGGER_OTHER_KEY);
 }
 
+/* One key, one name: the server calls it by the canonical spelling, whatever the MAF said or somebody typed at the node. */
+static void a_key_is_known_in_any_spelling(void **state)
+{
+#define HEX_UP "0F1E2D3C4B5A69788796A5B4C3D2E1F0"
+#define HEX_LOW "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+	static const struct { const char *here, *there; bool opaque; enum trigger_verdict v; } rows[] = {
+		{ HEX_UP "@maf.example.com", HEX_UP "@maf.example.com", false, TRIGGER_ACCEPTED },
+		{ HEX_LOW "@maf.example.com", HEX_UP "@maf.example.com", false, TRIGGER_ACCEPTED },
+		{ HEX_UP "@MAF.example.com", HEX_UP "@maf.example.com", false, TRIGGER_ACCEPTED },
+		{ "serial-7@BBN.example.com", "serial-7@bbn.example.com", false, TRIGGER_ACCEPTED },
+		/* such a relative part is the issuer's business */
+		{ "Serial-7@bbn.example.com", "serial-7@bbn.example.com", false, TRIGGER_OTHER_KEY },
+		/* a B-TID is whole (TS 33.220 4.5.2), and so is what is made of one */
+		{ "I1U8vpY3qJ0hiuZNrke/NQ==@BSF.example.com", "I1U8vpY3qJ0hiuZNrke/NQ==@BSF.example.com", true, TRIGGER_ACCEPTED },
+		{ "abc@BSF.example.com", "abc@BSF.example.com", true, TRIGGER_ACCEPTED },
+		{ "abc@BSF.example.com", "abc@bsf.example.com", true, TRIGGER_OTHER_KEY },
+		{ "trigger:abc@BSF.example.com", "trigger:abc@BSF.example.com", true, TRIGGER_ACCEPTED },
+	};
+	struct made m = GOOD(1);
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(rows); i++) {
+		trigger_forget_keys(&door);
+		assert_int_equal(trigger_add_node(&door, NODE), 0);
+		assert_int_equal(rows[i].opaque ? trigger_add_opaque(&door, &root, rows[i].here) : trigger_add_root(&door, &root, rows[i].here), 0);
+		m.key_id = rows[i].there;
+		m.counter++;
+		if (take(make(&m), (mst_ms)(i + 1) * 60000, NOW) != rows[i].v)
+			fail_msg("%s for %s", rows[i].here, rows[i].there);
+	}
+}
+
 #define TGP(purpose, uri, more) "{\"m2m:tgp\":{\"tpe\":" purpose ",\"tia\":\"" uri "\"" more "}}"
 
 static void device_triggers(void **state)
@@ -410,7 +442,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_good_one_is_followed_once), T(every_refusal_has_its_reason), T(a_hint_is_no_proof),
 		T(without_a_clock_the_counter_counts), T(a_flood_costs_counters_only), T(forged_macs_crowd_nobody_out), T(runs_are_rationed), T(power_cuts),
-		T(keys_come_and_go), T(device_triggers), T(device_triggers_at_the_door), T(bare_ones_crowd_nobody_out),
+		T(keys_come_and_go), T(a_key_is_known_in_any_spelling), T(device_triggers), T(device_triggers_at_the_door), T(bare_ones_crowd_nobody_out),
 	};
 
 	crypto = mst_crypto_openssl();

@@ -207,15 +207,23 @@ static int add_key(struct trigger *t, struct trigger_key *k, struct mst_view nam
 	return r;
 }
 
-int trigger_add_root(struct trigger *t, const struct mst_key *root, const char *key_id)
+int trigger_add_opaque(struct trigger *t, const struct mst_key *root, const char *id)
 {
 	struct trigger_key k = { .signature = false };
 	int r;
 
 	if (t->n_keys == TRIGGER_KEYS_MAX || !root->n)
 		return 1;
-	r = mst_derive_trigger(t->cfg.crypto, root, mst_view_str(key_id), &k.mac);
-	return r ? r : add_key(t, &k, mst_view_str(key_id));
+	r = mst_derive_trigger(t->cfg.crypto, root, mst_view_str(id), &k.mac);
+	return r ? r : add_key(t, &k, mst_view_str(id));
+}
+
+int trigger_add_root(struct trigger *t, const struct mst_key *root, const char *key_id)
+{
+	char canonical[MST_ID_MAX];
+	bool has = mst_id_normalise(MST_ID_KEY, mst_view_str(key_id), canonical);
+
+	return trigger_add_opaque(t, root, has ? canonical : key_id);
 }
 
 int trigger_add_signer(struct trigger *t, struct mst_view spki)

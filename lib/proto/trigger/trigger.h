@@ -118,9 +118,12 @@ void trigger_not_kept(struct trigger *t);
 
 /* Names and keys anew; counters stay. */
 void trigger_forget_keys(struct trigger *t);
-/* All three: 0, 1 when there is no room or it cannot be one, or a fault. */
+/* All: 0, 1 when there is no room or it cannot be one, or a fault. */
 MST_MUST_CHECK int trigger_add_node(struct trigger *t, const char *node_id);
+/* `key_id` enters the key (crypto/derive.h) and its hint in the canonical spelling, in which the server has it. */
 MST_MUST_CHECK int trigger_add_root(struct trigger *t, const struct mst_key *root, const char *key_id);
+/* By what has one spelling: a B-TID, or what gba_trigger_id() makes of one. */
+MST_MUST_CHECK int trigger_add_opaque(struct trigger *t, const struct mst_key *root, const char *id);
 MST_MUST_CHECK int trigger_add_signer(struct trigger *t, struct mst_view spki);
 
 /* What an accepted trigger wants. Views are borrowed from the input, or from `room`. */

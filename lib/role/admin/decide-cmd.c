@@ -135,6 +135,17 @@ static bool stakeholder(struct work *w, const struct mst_subscription *sub)
 	       bad(w, MST_RSC_BAD_REQUEST, "adminFQDN", "expected an FQDN");
 }
 
+/* Which of the node's two names that is, in the spelling in which the node was told it: it may compare octets. */
+static bool target(const struct mst_node *n, const char *said, char ret[MST_ID_MAX])
+{
+	const char *ids[] = { n->cse_id, n->ae_id };
+
+	for (size_t i = 0; i < MST_COUNT(ids); i++)
+		if (mst_id_enrolee_equal(mst_view_str(said), ids[i]))
+			return mst_view_to_str(mst_view_str(ids[i]), ret, MST_ID_MAX);
+	return false;
+}
+
 enum admin_verdict admin_decide_command(const struct mst_node *n, const struct mst_subscription *sub, const struct admin_command_input *in,
 					const struct mst_role_conf *conf, size_t open, mst_time now, struct mst_command *ret,
 					int *ret_rsc, struct mst_diag *d)
@@ -156,9 +167,8 @@ enum admin_verdict admin_decide_command(const struct mst_node *n, const struct m
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the node is revoked or released; it takes no commands");
 	if (open >= ADMIN_COMMANDS_MAX)
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "64 commands wait for the node already; cancel some");
-	if (in->target[0] && strcmp(in->target, n->cse_id) && strcmp(in->target, n->ae_id))
+	if (in->target[0] && !target(n, in->target, ret->target))
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "target", "expected the CSE-ID or AE-ID of the node (targetID)");
-	(void)mst_view_to_str(mst_view_str(in->target), ret->target, sizeof(ret->target));
 	return stakeholder(&w, sub) && classes[i].make(&w) ? ADMIN_DONE : ADMIN_REFUSED;
 }
 

@@ -125,9 +125,38 @@ static void extending(void **state)
 	assert_int_equal(admin_decide_extend(&r, NOW + 900 * DAY, NOW, &rsc, &d), ADMIN_REFUSED);
 }
 
+/* What an operator types of the node's names is the name whatever the case of its FQDN (spec 1.3); the node is told the registry's spelling. */
+static void who_a_command_is_for(void **state)
+{
+	static const struct { const char *target, *is; } rows[] = {
+		{ "", "" }, { "//sp.example.com/CSE1", "//sp.example.com/CSE1" }, { "//SP.Example.com/CSE1", "//sp.example.com/CSE1" },
+		{ "//SP.example.com/S7", "//sp.example.com/S7" }, { "//sp.example.com/cse1", NULL }, { "//sp.example.com/s7", NULL },
+		{ "//other.example.com/CSE1", NULL }, { "urn:n:1", NULL },
+	};
+	static const struct mst_node n = { .id = 1, .node_id = "urn:n:1", .cse_id = "//sp.example.com/CSE1", .ae_id = "//sp.example.com/S7" };
+	static const struct mst_role_conf conf;
+	static struct mst_command m;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(rows); i++) {
+		struct admin_command_input in = { .class_text = "mo-node", .path = "reg/auth", .type = "trustAnchorCred" };
+		struct mst_diag d = { 0 };
+		int rsc = 0;
+
+		snprintf(in.target, sizeof(in.target), "%s", rows[i].target);
+		if (admin_decide_command(&n, NULL, &in, &conf, 0, NOW, &m, &rsc, &d) != (rows[i].is ? ADMIN_DONE : ADMIN_REFUSED))
+			fail_msg("%s: %d %s: %s", rows[i].target, rsc, d.field, d.text);
+		if (rows[i].is)
+			assert_string_equal(m.target, rows[i].is);
+		else
+			assert_string_equal(d.field, "target");
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(acts), cmocka_unit_test(grace), cmocka_unit_test(who_suspended_it), cmocka_unit_test(extending) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(acts), cmocka_unit_test(grace), cmocka_unit_test(who_suspended_it), cmocka_unit_test(extending),
+					    cmocka_unit_test(who_a_command_is_for) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("admin: life", tests, NULL, NULL);

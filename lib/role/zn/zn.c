@@ -12,6 +12,17 @@ static void refuse_call(struct zn_call *q, int status, const struct mst_diag *d)
 	snprintf(q->words, sizeof(q->words), "%.95s%s%.150s", d->field, d->field[0] ? ": " : "", d->text);
 }
 
+/*
+ * The name enters the key as the NAF spells it, for that is what its UE derives for: TS 33.220 B.3 folds no case. Whose name it is, is
+ * decided without case. With our private identifier both ends have it in lower case.
+ */
+static bool take_name(struct zn_call *q, const struct gba_ua *ua)
+{
+	if (!memcmp(ua->b, gba_ua_trigger.b, GBA_UA))
+		return mst_id_normalise(MST_ID_FQDN, q->ask.naf_fqdn, q->naf);
+	return mst_view_to_str(q->ask.naf_fqdn, q->naf, sizeof(q->naf));
+}
+
 static void read_ask(const struct mst_exchange *x, struct zn_call *q)
 {
 	struct mst_arena a = mst_arena_of(q->room, sizeof(q->room));
@@ -29,8 +40,7 @@ static void read_ask(const struct mst_exchange *x, struct zn_call *q)
 	if (!mst_view_to_str(q->ask.btid, q->btid, sizeof(q->btid)) || !mst_printable_ascii(q->ask.btid)) {
 		mst_diag_set(&d, 0, "btId", "no B-TID", NULL);
 		refuse_call(q, 400, &d);
-	} else if (!mst_id_normalise(MST_ID_FQDN, q->ask.naf_fqdn, q->naf) || !gba_ua_words(&ua) ||
-		   !gba_naf_id(mst_view_str(q->naf), &ua, q->naf_id, &q->naf_id_n)) {
+	} else if (!take_name(q, &ua) || !gba_ua_words(&ua) || !gba_naf_id(mst_view_str(q->naf), &ua, q->naf_id, &q->naf_id_n)) {
 		mst_diag_set(&d, 0, "nafId", "no FQDN with a Ua security protocol identifier (TS 33.220 annex H)", NULL);
 		refuse_call(q, 400, &d);
 	}

@@ -22,7 +22,7 @@ struct zn_call {
 	int status;                     /* not 0: refused before anything is looked up */
 	char words[260];
 	struct mst_zn_ask ask;
-	char btid[MST_ID_MAX], naf[MST_ID_MAX];
+	char btid[MST_ID_MAX], naf[MST_ID_MAX];     /* naf: as it enters the key */
 	uint8_t naf_id[GBA_NAF_ID_MAX];
 	size_t naf_id_n;
 	uint8_t room[MST_SBI_ARENA];
