@@ -508,6 +508,21 @@ bool mst_cse_public_name(struct mst_view abs_cse_id, char out[MST_ID_MAX])
 	return finish(&w, out);
 }
 
+bool mst_cse_of_public_name(const char *fqdn, char out[MST_ID_MAX])
+{
+	struct mst_writer w = mst_writer_of(out, MST_ID_MAX);
+	struct mst_view v = mst_view_str(fqdn);
+	size_t dot = mst_view_find(v, '.');
+
+	if (!fqdn_ok(v) || dot == v.n)
+		return false;
+	mst_put_str(&w, "//");
+	put_lower(&w, from(v, dot + 1));
+	mst_put_u8(&w, '/');
+	mst_put(&w, mst_view_sub(v, 0, dot));
+	return finish(&w, out);
+}
+
 /* The SP-relative form of an absolute CSE-ID or AE-ID. */
 static struct mst_view sp_relative(struct mst_view abs)
 {

@@ -231,6 +231,13 @@ static void public_names(void **state)
 	assert_string_equal(out, "CSE0001.sp.example.com");
 	assert_false(mst_cse_public_name(mst_view_str("//sp.example.com/CSE_1"), out));
 	assert_false(mst_cse_public_name(mst_view_str("/CSE0001"), out));
+	assert_true(mst_cse_of_public_name("CSE0001.SP.example.com", out));
+	assert_string_equal(out, "//sp.example.com/CSE0001");
+	assert_true(mst_cse_of_public_name("a.b", out));
+	assert_string_equal(out, "//b/a");
+	assert_false(mst_cse_of_public_name("localhost", out));
+	assert_false(mst_cse_of_public_name("cse_1.sp.example.com", out));
+	assert_false(mst_cse_of_public_name("", out));
 }
 
 /* lesson 25: the claimed name is the channel's name, in the forms that spec 1.3 allows */

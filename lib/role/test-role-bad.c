@@ -169,9 +169,7 @@ static void identities(void **state)
 	assert_int_equal(mef_register(RIG_NODE), 4103);
 	/* a certificate that names two nodes */
 	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
-	r.x.peer.cert.san[1].kind = MST_ID_FQDN;
-	snprintf(r.x.peer.cert.san[1].value, MST_ID_MAX, "CSE0009.sp2.example.com");
-	r.x.peer.cert.n_san = 2;
+	rig_peer_also(&r, MST_ID_FQDN, "CSE0009.sp2.example.com");
 	assert_int_equal(mef_register(RIG_NODE), 4103);
 	assert_true(rig_last_event(&r, &e));
 	assert_non_null(strstr(e.why, "two nodes"));
@@ -202,6 +200,41 @@ static void identities_that_work(void **state)
 	assert_int_equal(mef_register(RIG_CSE), 2001);
 	assert_int_equal(mef_register("/CSE0001"), 2001);
 	assert_int_equal(mef_register(RIG_NODE), 2001);
+}
+
+static void name_it(int64_t node, enum mst_id_kind kind, const char *value, uint8_t anchor)
+{
+	struct mst_identity i = { .kind = kind, .anchor = { anchor }, .node = node };
+
+	snprintf(i.value, sizeof(i.value), "%s", value);
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_identity_put(r.store, &i), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+}
+
+/* From before that was refused: two have one public name, as CSE-IDs or one as an FQDN. It is nobody's, but where makers tell them apart. */
+static void one_public_name_of_two(void **state)
+{
+	static const struct { enum mst_id_kind kind; const char *value; } others[] = { { MST_ID_CSE_ABS, "//sp.example.com/cse0001" }, { MST_ID_FQDN, "cse0001.sp.example.com" } };
+	struct mst_node n;
+	struct mst_event e;
+
+	(void)state;
+	name_it(r.node, MST_ID_CSE_ABS, RIG_CSE, 7);
+	second_node("//sp2.example.com/CSE0009", MST_ID_CSE_ABS, NULL);
+	assert_int_equal(mst_store_node_find(r.store, "//sp2.example.com/CSE0009", &n), 0);
+	for (size_t i = 0; i < MST_COUNT(others); i++) {
+		rig_peer_cert(&r, MST_ID_FQDN, "CSE0001.sp.example.com");
+		r.x.peer.anchor_sha256[0] = 7;
+		fill++;
+		name_it(n.id, others[i].kind, others[i].value, 8);
+		assert_int_equal(mef_register(RIG_CSE), 2001);
+		name_it(n.id, others[i].kind, others[i].value, 7);
+		assert_int_equal(mef_register(RIG_CSE), 4103);
+		assert_true(rig_last_event(&r, &e));
+		assert_non_null(strstr(e.why, "two nodes"));
+		name_it(n.id, others[i].kind, others[i].value, 8);
+	}
 }
 
 static void bind_to(const uint8_t anchor[MST_SHA256_LEN])
@@ -592,7 +625,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
-		T(bytes), T(headers), T(key_in_clear), T(identities), T(identities_that_work), T(a_maker_cannot_name_anothers_node), T(maf_anchor), T(standing),
+		T(bytes), T(headers), T(key_in_clear), T(identities), T(identities_that_work), T(one_public_name_of_two), T(a_maker_cannot_name_anothers_node), T(maf_anchor), T(standing),
 		T(handshakes), T(vouching), T(default_deny), T(a_node_id_is_no_cse_id),
 	};
 

@@ -87,31 +87,6 @@ static int load_node(struct mst_role_env *env, int64_t id, struct mst_who *w)
 	return 0;
 }
 
-/* A CSE-ID certificate carries the CSE's public domain name (TS-0001 6.5.1.1): "CSE1.sp.example" is "//sp.example/CSE1". */
-static bool cse_of_public_name(const char *fqdn, char out[MST_ID_MAX])
-{
-	const char *dot = strchr(fqdn, '.');
-	int n;
-
-	if (!dot || dot == fqdn)
-		return false;
-	n = snprintf(out, MST_ID_MAX, "//%s/%.*s", dot + 1, (int)(dot - fqdn), fqdn);
-	return n > 0 && n < MST_ID_MAX && mst_id_valid(MST_ID_CSE_ABS, mst_view_str(out));
-}
-
-static int find_identity(struct mst_role_env *env, const struct mst_san *san, struct mst_identity *ret)
-{
-	char value[MST_ID_MAX], cse[MST_ID_MAX];
-	int r = MST_STORE_NONE;
-
-	if (!mst_id_normalise(san->kind, mst_view_str(san->value), value))
-		return MST_STORE_NONE;
-	r = mst_store_identity_get(env->store, san->kind, value, ret);
-	if (r == MST_STORE_NONE && san->kind == MST_ID_FQDN && cse_of_public_name(san->value, cse))
-		r = mst_store_identity_get(env->store, MST_ID_CSE_ABS, cse, ret);
-	return r;
-}
-
 static bool anchored(const uint8_t want[MST_SHA256_LEN], const struct mst_peer *p)
 {
 	return zero(want, MST_SHA256_LEN) || !memcmp(want, p->anchor_sha256, MST_SHA256_LEN);
@@ -140,6 +115,40 @@ static bool bound(const struct mst_identity *row, const struct mst_role_conf *co
 		return true;
 	*ret_why = "the name is known, but under another trust anchor";
 	return false;
+}
+
+/* The node that the names of a certificate mean: those that count. */
+struct meant { const struct mst_role_conf *conf; const struct mst_peer *p; const char *unbound; int64_t node; bool two; };
+
+static int mean(void *arg, const struct mst_identity *row)
+{
+	struct meant *m = arg;
+
+	if (!bound(row, m->conf, m->p, &m->unbound))
+		return 0;
+	m->two = m->two || (m->node && m->node != row->node);
+	m->node = row->node;
+	return 0;
+}
+
+/*
+ * A CSE-ID certificate carries the CSE's public domain name (TS-0001 6.5.1.1): "cse1.sp.example" is "//sp.example/CSE1", or whatever it
+ * is in other case. No two nodes are given one such name; of two from before, it is nobody's.
+ */
+static int find_identity(struct mst_role_env *env, const struct mst_san *san, struct meant *m)
+{
+	char value[MST_ID_MAX], cse[MST_ID_MAX];
+	struct mst_identity row;
+	int r;
+
+	if (!mst_id_normalise(san->kind, mst_view_str(san->value), value))
+		return 0;
+	r = mst_store_identity_get(env->store, san->kind, value, &row);
+	if (!r)
+		r = mean(m, &row);
+	if (r >= 0 && san->kind == MST_ID_FQDN && mst_cse_of_public_name(value, cse))
+		r = mst_store_identity_of_cse(env->store, cse, mean, m);
+	return r < 0 ? r : 0;
 }
 
 /* Index of the configured MAF that the certificate names, or n_maf. */
@@ -181,30 +190,27 @@ static int by_issued(struct mst_role_env *env, const struct mst_peer *p, struct 
 static int by_certificate(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
 {
 	size_t maf = role == MST_ROLE_MEF ? maf_of(env->conf, p) : env->conf->n_maf;
-	const char *unbound = NULL;
-	int64_t node = 0;
+	struct meant m = { .conf = env->conf, .p = p };
+	const char *unbound;
+	int64_t node;
 	int issued = by_issued(env, p, w);
 
 	if (issued != MST_STORE_NONE)
 		return issued;
 
 	for (size_t i = 0; i < p->cert.n_san; i++) {
-		struct mst_identity row;
-		int r = find_identity(env, &p->cert.san[i], &row);
+		int r = find_identity(env, &p->cert.san[i], &m);
 
-		if (r < 0)
-			return r;
 		if (r)
-			continue;
-		if (!bound(&row, env->conf, p, &unbound))
-			continue;
-		if (node && node != row.node) {
-			nobody(w, "the certificate names two nodes");
-			w->clash = true;
-			return 0;
-		}
-		node = row.node;
+			return r;
 	}
+	if (m.two) {
+		nobody(w, "the certificate names two nodes");
+		w->clash = true;
+		return 0;
+	}
+	node = m.node;
+	unbound = m.unbound;
 	if (maf < env->conf->n_maf) {
 		if (node)
 			nobody(w, "the certificate names a node and a MAF");
