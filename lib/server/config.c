@@ -240,11 +240,6 @@ static void four_of(const struct mst_conf_four_eyes *f, struct mst_role_conf *re
 		ret->four.people[i] = (uint32_t)f->people[i].uid;
 }
 
-static bool names_server(const void *arg, const char *name)
-{
-	return mst_conf_names_server(arg, name);
-}
-
 void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst_role_conf *ret)
 {
 	const struct mst_conf_role *r = mst_conf_role(c, role);
@@ -299,11 +294,8 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 	ret->vector_interval = r->vector_interval;
 	ret->vector_burst = r->vector_burst;
 	ret->mnc_digits = c->hss.mnc_digits;
-	if (role == MST_ROLE_ADMIN) {
+	if (role == MST_ROLE_ADMIN)
 		r = &c->mef;
-		ret->names_server = names_server;
-		ret->names = c;
-	}
 	ret->n_maf = r->n_mafs;
 	memcpy(ret->maf_fqdn, r->mafs, sizeof(ret->maf_fqdn));
 }

@@ -266,7 +266,7 @@ struct mst_role_conf {
 	int64_t validity;                 /* BBN: of instructions whose rule says nothing; OCSP: of answers */
 	int64_t keep;                     /* BBN: how long briefings are remembered */
 	char own_fqdn[2][MST_ID_MAX];     /* admin: of this installation's MEF and MAF; "" = there is none */
-	/* admin: does a server of this installation, or one that it knows, show a certificate with that name? NULL: not known */
+	/* Of a server of this installation, or of one that it knows? NULL: not known. Set by the engine. */
 	bool (*names_server)(const void *arg, const char *name); const void *names;
 	char secret_fqdn[MST_ID_MAX];     /* admin: for identities of nodes' secrets: of the briefing node, else of the MEF; "" = none here */
 	struct mst_provider { char sp[MST_ID_MAX]; uint32_t uid; } provider[MST_PROVIDERS_MAX]; size_t n_provider;    /* admin */
