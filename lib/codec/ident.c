@@ -555,11 +555,14 @@ bool mst_id_from_param(enum mst_id_kind k, struct mst_view abs, char out[MST_ID_
 
 bool mst_from_matches(struct mst_view from_param, enum mst_id_kind k, struct mst_view abs)
 {
+	char pub[MST_ID_MAX];
+
 	if (!mst_id_valid(k, abs) || from_param.n == 0)
 		return false;
 	switch (k) {
 	case MST_ID_CSE_ABS:
-		return mst_id_equal(k, from_param, abs) || mst_view_eq(from_param, sp_relative(abs));
+		return mst_id_equal(k, from_param, abs) || mst_view_eq(from_param, sp_relative(abs)) ||
+		       (mst_cse_public_name(abs, pub) && mst_id_equal(MST_ID_FQDN, from_param, mst_view_str(pub)));
 	case MST_ID_AE_ABS:
 		return mst_id_equal(k, from_param, abs) || mst_view_eq(from_param, sp_relative(abs)) ||
 		       mst_view_eq(from_param, stem(abs));

@@ -75,7 +75,8 @@ MST_MUST_CHECK bool mst_cse_of_public_name(const char *fqdn, char out[MST_ID_MAX
 MST_MUST_CHECK bool mst_id_from_param(enum mst_id_kind k, struct mst_view abs, char out[MST_ID_MAX]);
 /*
  * Does `from` (X-M2M-Origin) name the entity whose authenticated absolute identifier is `abs`?
- * The one function for every role (lesson 25). Accepts the relative forms that spec 1.3 allows.
+ * The one function for every role (lesson 25). Accepts the relative forms that spec 1.3 allows, and of a CSE the public domain name: who has
+ * nothing but its certificate knows itself by that.
  */
 bool mst_from_matches(struct mst_view from, enum mst_id_kind k, struct mst_view abs);
 

@@ -199,6 +199,7 @@ static void identities_that_work(void **state)
 	assert_int_equal(mef_register(""), 2001);
 	assert_int_equal(mef_register(RIG_CSE), 2001);
 	assert_int_equal(mef_register("/CSE0001"), 2001);
+	assert_int_equal(mef_register("cse0001.sp.example.com"), 2001);
 	assert_int_equal(mef_register(RIG_NODE), 2001);
 }
 
@@ -212,28 +213,55 @@ static void name_it(int64_t node, enum mst_id_kind kind, const char *value, uint
 	assert_int_equal(mst_store_commit(r.store), 0);
 }
 
-/* From before that was refused: two have one public name, as CSE-IDs or one as an FQDN. It is nobody's, but where makers tell them apart. */
-static void one_public_name_of_two(void **state)
+static void call_it(int64_t node, const char *cse_id)
 {
-	static const struct { enum mst_id_kind kind; const char *value; } others[] = { { MST_ID_CSE_ABS, "//sp.example.com/cse0001" }, { MST_ID_FQDN, "cse0001.sp.example.com" } };
 	struct mst_node n;
+
+	assert_int_equal(mst_store_node_get(r.store, node, &n), 0);
+	snprintf(n.cse_id, sizeof(n.cse_id), "%s", cse_id);
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_node_update(r.store, &n), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+}
+
+static void shows_cse0001(int rsc, const char *why)
+{
 	struct mst_event e;
 
+	rig_peer_cert(&r, MST_ID_FQDN, "CSE0001.sp.example.com");
+	r.x.peer.anchor_sha256[0] = 7;
+	fill++;
+	assert_int_equal(mef_register(rsc == 2001 ? RIG_CSE : ""), rsc);
+	assert_true(rig_last_event(&r, &e));
+	assert_true(!why || strstr(e.why, why));
+}
+
+/* From before that was refused: two have one public name, by their CSE-IDs or one by an FQDN. It is whose CSE-ID it is, else nobody's. */
+static void one_public_name_of_two(void **state)
+{
+	static const struct { enum mst_id_kind kind; const char *value; } others[] = { { MST_ID_FQDN, "cse0001.sp.example.com" }, { MST_ID_CSE_ABS, "//sp.example.com/cse0001" } };
+	struct mst_node n;
+
 	(void)state;
-	name_it(r.node, MST_ID_CSE_ABS, RIG_CSE, 7);
 	second_node("//sp2.example.com/CSE0009", MST_ID_CSE_ABS, NULL);
 	assert_int_equal(mst_store_node_find(r.store, "//sp2.example.com/CSE0009", &n), 0);
 	for (size_t i = 0; i < MST_COUNT(others); i++) {
-		rig_peer_cert(&r, MST_ID_FQDN, "CSE0001.sp.example.com");
-		r.x.peer.anchor_sha256[0] = 7;
-		fill++;
-		name_it(n.id, others[i].kind, others[i].value, 8);
-		assert_int_equal(mef_register(RIG_CSE), 2001);
+		/* bound to the other alone, which is not called so */
+		name_it(r.node, MST_ID_CSE_ABS, RIG_CSE, 8);
 		name_it(n.id, others[i].kind, others[i].value, 7);
-		assert_int_equal(mef_register(RIG_CSE), 4103);
-		assert_true(rig_last_event(&r, &e));
-		assert_non_null(strstr(e.why, "two nodes"));
+		shows_cse0001(4103, "another node is called so");
+		name_it(r.node, MST_ID_CSE_ABS, RIG_CSE, 7);
+		shows_cse0001(2001, NULL);
+		/* nobody is, and both are */
+		call_it(r.node, "//sp.example.com/CSE1");
+		shows_cse0001(4103, "two nodes");
+		call_it(r.node, RIG_CSE);
+		call_it(n.id, "//sp.example.com/cse0001");
+		shows_cse0001(4103, "another node is called so");
+		call_it(n.id, "//sp2.example.com/CSE0009");
+		/* makers tell them apart */
 		name_it(n.id, others[i].kind, others[i].value, 8);
+		shows_cse0001(2001, NULL);
 	}
 }
 

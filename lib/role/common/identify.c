@@ -117,15 +117,24 @@ static bool bound(const struct mst_identity *row, const struct mst_role_conf *co
 	return false;
 }
 
-/* The node that the names of a certificate mean: those that count. */
-struct meant { const struct mst_role_conf *conf; const struct mst_peer *p; const char *unbound; int64_t node; bool two; };
+/* The node that the names of a certificate mean: those that count. `cse`: the name at hand as a CSE-ID, in lower case; "" = it is none. */
+struct meant { struct mst_role_env *env; const struct mst_peer *p; const char *unbound, *others; char cse[MST_ID_MAX]; int64_t node; bool two; };
 
 static int mean(void *arg, const struct mst_identity *row)
 {
 	struct meant *m = arg;
+	struct mst_node other;
+	int r;
 
-	if (!bound(row, m->conf, m->p, &m->unbound))
+	if (!bound(row, m->env->conf, m->p, &m->unbound))
 		return 0;
+	r = m->cse[0] ? mst_store_node_of_cse(m->env->store, m->cse, row->node, &other) : MST_STORE_NONE;
+	if (r < 0)
+		return r;
+	if (!r) {
+		m->others = "the name in the certificate is bound to one node, and another node is called so: it does not prove the one";
+		return 0;
+	}
 	m->two = m->two || (m->node && m->node != row->node);
 	m->node = row->node;
 	return 0;
@@ -133,21 +142,23 @@ static int mean(void *arg, const struct mst_identity *row)
 
 /*
  * A CSE-ID certificate carries the CSE's public domain name (TS-0001 6.5.1.1): "cse1.sp.example" is "//sp.example/CSE1", or whatever it
- * is in other case. No two nodes are given one such name; of two from before, it is nobody's.
+ * is in other case. No two nodes are given one such name; of two from before, it is that one's who is called so, else nobody's.
  */
 static int find_identity(struct mst_role_env *env, const struct mst_san *san, struct meant *m)
 {
-	char value[MST_ID_MAX], cse[MST_ID_MAX];
+	char value[MST_ID_MAX];
 	struct mst_identity row;
 	int r;
 
 	if (!mst_id_normalise(san->kind, mst_view_str(san->value), value))
 		return 0;
+	if (san->kind != MST_ID_FQDN || !mst_cse_of_public_name(value, m->cse))
+		m->cse[0] = 0;
 	r = mst_store_identity_get(env->store, san->kind, value, &row);
 	if (!r)
 		r = mean(m, &row);
-	if (r >= 0 && san->kind == MST_ID_FQDN && mst_cse_of_public_name(value, cse))
-		r = mst_store_identity_of_cse(env->store, cse, mean, m);
+	if (r >= 0 && m->cse[0])
+		r = mst_store_identity_of_cse(env->store, m->cse, mean, m);
 	return r < 0 ? r : 0;
 }
 
@@ -190,7 +201,7 @@ static int by_issued(struct mst_role_env *env, const struct mst_peer *p, struct 
 static int by_certificate(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
 {
 	size_t maf = role == MST_ROLE_MEF ? maf_of(env->conf, p) : env->conf->n_maf;
-	struct meant m = { .conf = env->conf, .p = p };
+	struct meant m = { .env = env, .p = p };
 	const char *unbound;
 	int64_t node;
 	int issued = by_issued(env, p, w);
@@ -210,7 +221,7 @@ static int by_certificate(struct mst_role_env *env, enum mst_role role, const st
 		return 0;
 	}
 	node = m.node;
-	unbound = m.unbound;
+	unbound = m.others ? m.others : m.unbound;
 	if (maf < env->conf->n_maf) {
 		if (node)
 			nobody(w, "the certificate names a node and a MAF");
