@@ -205,6 +205,21 @@ static void read_usage(const X509 *x, struct mst_tbs_info *t)
 	EXTENDED_KEY_USAGE_free(e);
 }
 
+/* Whatever somebody may take it for. After `cert` is read. */
+static void read_other_names(const X509 *x, struct mst_tbs_info *t)
+{
+	const X509_NAME *subject = X509_get_subject_name(x);
+	int n = X509_NAME_entry_count(subject);
+	const X509_NAME_ENTRY *e = n == 1 ? X509_NAME_get_entry(subject, 0) : NULL;
+	const ASN1_STRING *s = e && OBJ_obj2nid(X509_NAME_ENTRY_get_object(e)) == NID_commonName ? X509_NAME_ENTRY_get_data(e) : NULL;
+	struct mst_view v = s ? (struct mst_view){ ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s) } : MST_VIEW_NONE;
+	bool text = s && (ASN1_STRING_type(s) == V_ASN1_UTF8STRING || ASN1_STRING_type(s) == V_ASN1_PRINTABLESTRING);
+	GENERAL_NAMES *g = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+
+	t->other_names = (n && (!text || !mst_view_to_str(v, t->common_name, sizeof(t->common_name)))) || (size_t)(g ? sk_GENERAL_NAME_num(g) : 0) != t->cert.n_san;
+	GENERAL_NAMES_free(g);
+}
+
 int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs_info *ret_t,
 		 struct mst_diag *d)
 {
@@ -227,6 +242,8 @@ int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs
 		issuer = X509_get_issuer_name(x);
 		read_usage(x, &t);
 		r = read_info(x, &t.cert, d);
+		if (!r)
+			read_other_names(x, &t);
 	} else {
 		crl = pki_crl((struct mst_view){ der, n });
 		if (crl) {

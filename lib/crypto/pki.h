@@ -59,6 +59,8 @@ struct mst_tbs_info {
 	bool issued_by;                      /* its issuer is the subject of the certificate given */
 	bool other_usage;                    /* a certificate for more than being a client or server of TLS */
 	bool server;                         /* … for being a server */
+	char common_name[65];                /* of its subject, "" = none */
+	bool other_names;                    /* it names somebody in another way than by that and by what is in `cert`: more of a subject, an address, an e-mail … */
 	struct mst_cert_info cert;           /* when it is not a revocation list; sha256 means nothing */
 	mst_time list_from, list_until;      /* when it is one: thisUpdate, and nextUpdate or 0 */
 };

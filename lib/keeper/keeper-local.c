@@ -357,9 +357,9 @@ static bool certifies(const struct local *l, const struct mst_tbs_info *t)
 {
 	const struct mst_keeper_certifies *c = &l->certifies;
 
-	return !t->cert.is_ca && !t->other_usage && t->cert.n_san == 1 && (!t->server || c->servers) &&
+	return !t->cert.is_ca && !t->other_usage && t->cert.n_san == 1 && !t->other_names && (!t->server || c->servers) &&
 	       (!c->clock || t->cert.not_after <= c->clock() + c->longest + CLOCKS * (c->longest > 0)) &&
-	       (!c->is_server || !c->is_server(c->arg, t->cert.san[0].value));
+	       (!c->is_server || (!c->is_server(c->arg, t->cert.san[0].value) && !(*t->common_name && c->is_server(c->arg, t->common_name))));
 }
 
 /* Nor is a list that it made up one for ever: what is not on it is taken for good as long as it is. */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <openssl/x509v3.h>
 
 #include "crypto/pki.h"
 #include "keeper/keeper.h"
@@ -66,6 +67,53 @@ static int by_keeper(struct mst_signer *s, struct mst_view tbs, uint8_t *out, si
 		snprintf(a.key_id, sizeof(a.key_id), "%s", t.cert.san[0].value);
 	*r = k->ops->sign(k, &a, tbs, out, cap, ret_n);
 	return *r;
+}
+
+/* With another name beside, of a form that no node of ours has: the engine writes what it likes. */
+static int by_keeper_beside(struct mst_signer *s, struct mst_view tbs, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	static const uint8_t signature[] = { 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02, 0x03, 0x02, 0x00, 0x00 };
+	uint8_t der[MST_CERT_MAX] = { 0x30, 0x82 }, address[4] = { 192, 0, 2, 1 }, *with = NULL;
+	const uint8_t *p = der;
+	size_t n = tbs.n + sizeof(signature);
+	GENERAL_NAMES *names;
+	GENERAL_NAME *g = GENERAL_NAME_new();
+	ASN1_OCTET_STRING *ip = ASN1_OCTET_STRING_new();
+	X509 *x;
+	int len, r;
+
+	der[2] = (uint8_t)(n >> 8);
+	der[3] = (uint8_t)n;
+	assert_true(n + 4 <= sizeof(der));
+	memcpy(der + 4, tbs.p, tbs.n);
+	memcpy(der + 4 + tbs.n, signature, sizeof(signature));
+	x = d2i_X509(NULL, &p, (long)n + 4);
+	assert_non_null(x);
+	names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+	assert_true(names && g && ip && ASN1_OCTET_STRING_set(ip, address, sizeof(address)));
+	GENERAL_NAME_set0_value(g, GEN_IPADD, ip);
+	assert_true(sk_GENERAL_NAME_push(names, g) == 2 && X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, X509V3_ADD_REPLACE) == 1);
+	len = i2d_re_X509_tbs(x, &with);
+	assert_true(len > 0);
+	r = by_keeper(s, (struct mst_view){ with, (size_t)len }, out, cap, ret_n);
+	OPENSSL_free(with);
+	GENERAL_NAMES_free(names);
+	X509_free(x);
+	return r;
+}
+
+static int certify_as(const char *common_name, bool beside)
+{
+	struct mst_cert_spec spec = { .role = MST_CERT_CLIENT, .n_san = 1, .not_before = clock_now, .not_after = clock_now + 9, .path_len = -1,
+				      .san = { { MST_ID_NODE, "urn:dev:ops:1" } } };
+	uint8_t der[MST_CERT_MAX];
+	int said = -99;
+	struct mst_signer s = { .ctx = &said, .sign_tbs = beside ? by_keeper_beside : by_keeper };
+	size_t n;
+
+	snprintf(spec.common_name, sizeof(spec.common_name), "%s", common_name);
+	(void)!mst_cert_issue(c, &s, (struct mst_view){ ca, n_ca }, (struct mst_view){ spki, n_spki }, &spec, der, sizeof(der), &n);
+	return said;
 }
 
 static int certify(enum mst_cert_role role, enum mst_id_kind kind, const char *name, mst_time from, mst_time until)
@@ -133,6 +181,10 @@ static void nodes_for_so_long(void **state)
 	assert_int_equal(certify(MST_CERT_CLIENT, MST_ID_FQDN, "maf.example.com", clock_now, clock_now + 9), MST_KEEPER_DENIED);
 	assert_int_equal(certify(MST_CERT_CLIENT, MST_ID_FQDN, "maf2.example.com", clock_now, clock_now + 9), 0);
 	assert_int_equal(certify(MST_CERT_BOTH, MST_ID_FQDN, "maf2.example.com", clock_now, clock_now + 9), MST_KEEPER_DENIED);
+	/* whoever looks at another name than we do is not told a server's by it */
+	assert_int_equal(certify_as("urn:dev:ops:1", false), 0);
+	assert_int_equal(certify_as("maf.example.com", false), MST_KEEPER_DENIED);
+	assert_int_equal(certify_as("", true), MST_KEEPER_DENIED);
 	assert_int_equal(list(), 0);
 	/* without EST nobody is certified */
 	none.longest = 0;

@@ -273,6 +273,10 @@ static void of_makers(void **state)
 		like(n, roles[i], KPM_ID, MST_PSK_UNKNOWN, "revoked");
 		put(MST_ROLE_SECRETS, KPM_ID, MST_PURPOSE_KPM, NODE, MST_CRED_ACTIVE, RIG_NOW);
 		like(n, roles[i], KPM_ID, MST_PSK_UNKNOWN, "expired");
+		put(MST_ROLE_SECRETS, KPM_ID, MST_PURPOSE_KPM, NODE, MST_CRED_ACTIVE, MST_NEVER);
+		r.mef_conf.no_secrets = r.bbn_conf.no_secrets = true;
+		like(n, roles[i], KPM_ID, MST_PSK_UNKNOWN, "switched off");
+		r.mef_conf.no_secrets = r.bbn_conf.no_secrets = false;
 	}
 }
 

@@ -78,6 +78,33 @@ static void what_an_hss_may_say(void **state)
 	assert_int_equal(sessions(), 1);
 }
 
+static int briefed(void *arg, const struct mst_briefing *b)
+{
+	(void)b;
+	++*(int *)arg;
+	return 0;
+}
+
+/* What is kept of a stranger's questions is bounded for a subscriber, and not for each spelling of its realm. */
+static void briefings_of_one(void **state)
+{
+	static const char *const name[] = { IMPI, "001010000000001@IMS.mnc001.mcc001.3gppnetwork.org" };
+	char first[400];
+	int n = 0;
+
+	(void)state;
+	for (uint8_t i = 0; i < BSF_BRIEFINGS_OF_ONE + 2; i++) {
+		g.name = name[i % 2];
+		g.now++;
+		snprintf(first, sizeof(first), "Digest username=\"%s\", realm=\"" BSF "\", nonce=\"\", uri=\"/\", response=\"\"", g.name);
+		assert_int_equal(ub(first), -1);
+		assert_int_equal(hss(GUSS("", ""), i), 401);
+		assert_int_equal(ub(answer(NULL)), 200);
+	}
+	assert_int_equal(mst_store_briefing_list(g.store, &(struct mst_briefing_filter){ .limit = 100 }, briefed, &n), 0);
+	assert_int_equal(n, BSF_BRIEFINGS_OF_ONE);
+}
+
 static int why(void *arg, const struct mst_event *e)
 {
 	snprintf(arg, 260, "%s", e->why);
@@ -617,7 +644,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, bsf_up, bsf_down)
 	const struct CMUnitTest t[] = {
-		T(the_worked_values), T(what_an_hss_may_say), T(an_hss_that_gives_vectors_of_another_kind), T(what_ends_by_the_clock), T(lock_out_ends_by_time),
+		T(the_worked_values), T(what_an_hss_may_say), T(briefings_of_one), T(an_hss_that_gives_vectors_of_another_kind), T(what_ends_by_the_clock), T(lock_out_ends_by_time),
 		T(a_stranger_uses_up_one_vector), T(one_vector_for_all_who_ask_at_once), T(whose_name_stands_in_the_answer),
 		T(a_card_that_is_ahead), T(a_vector_that_cannot_be_opened), T(what_waited_has_less_before_it), T(a_stranger_keeps_nobody_out),
 		T(a_neighbour_keeps_nobody_out), T(a_store_that_fails), T(who_comes_second_has_nothing),

@@ -126,6 +126,51 @@ static void maf_lookup(void **state)
 	assert_string_equal(l.fetch.path, "/MEFBase/" REL);
 }
 
+/* KeIDs that a MEF gave are its word, in handshakes and in sessions that are open; a KmID is this MAF's, and in use maybe. */
+static void a_mef_that_is_taken_out(void **state)
+{
+	static const struct { const char *mef, *sp, *why; } row[] = {
+		{ "mef.example.com", NULL, NULL }, { "mef.example.com", "SP.example.com", NULL },
+		{ NULL, NULL, "no MEF" }, { "mef.example.net", NULL, "no MEF" }, { "mef.example.com", "sp.example.net", "maf.mefs.sps" },
+	};
+	static const enum mst_call_what calls[] = { MST_CALL_REGISTER, MST_CALL_REG_GET, MST_CALL_KEY_GET };
+	static struct mst_maf_lookup l;
+	static struct world o;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row) * 2; i++) {
+		bool keid = i % 2;
+		const char *why = keid ? row[i / 2].why : NULL;
+
+		for (size_t k = 0; k < MST_COUNT(calls); k++) {
+			maf_world(&o, calls[k], keid);
+			o.conf.n_mef = row[i / 2].mef != NULL;
+			MST_STR_SET(o.conf.mef[0].fqdn, row[i / 2].mef ? row[i / 2].mef : "");
+			o.conf.mef[0].n_sp = row[i / 2].sp != NULL;
+			MST_STR_SET(o.conf.mef[0].sp[0], row[i / 2].sp ? row[i / 2].sp : "");
+			assert_int_equal(run(&o) == MST_RSC_NO_PRIVILEGE && o.v.close && no_effect(&o.v), why != NULL);
+			assert_true(!why || strstr(o.v.why, why));
+		}
+		mst_maf_decide_lookup(o.w.cred.key_id, &o.w.cred, &o.w, &o.conf, NOW, &l);
+		assert_int_equal(l.outcome, why ? MST_PSK_UNKNOWN : 0);
+		assert_int_equal(l.release.wanted, !why);
+		assert_true(!why || strstr(l.why, why));
+	}
+	/* a B-TID that could be a KeID, whose BSF was taken out: no BSF makes one by the standard (TS 33.220 4.5.2), and one that was taken over may */
+	maf_world(&o, MST_CALL_REG_GET, true);
+	MST_STR_SET(o.w.cred.key_id, "x@bsf.example.com");
+	MST_STR_SET(o.w.cred.via, "ua:01000100AE@bsf.example.com");
+	mst_maf_decide_lookup(o.w.cred.key_id, &o.w.cred, &o.w, &o.conf, NOW, &l);
+	assert_int_equal(l.outcome, MST_PSK_UNKNOWN);
+	assert_non_null(strstr(l.why, "no BSF"));
+	assert_int_equal(run(&o), MST_RSC_NO_PRIVILEGE);
+	/* one that was assigned when this MAF had another name is none of a MEF's */
+	maf_world(&o, MST_CALL_REG_GET, false);
+	MST_STR_SET(o.conf.fqdn, "maf.example.net");
+	mst_maf_decide_lookup(KMID, &o.w.cred, &o.w, &o.conf, NOW, &l);
+	assert_int_equal(l.outcome, 0);
+}
+
 static void maf_fetched(void **state)
 {
 	static struct mst_fetch_result got;
@@ -536,7 +581,7 @@ static void target_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(maf_enrolment), cmocka_unit_test(maf_first_use), cmocka_unit_test(maf_lookup),
+		cmocka_unit_test(maf_enrolment), cmocka_unit_test(maf_first_use), cmocka_unit_test(maf_lookup), cmocka_unit_test(a_mef_that_is_taken_out),
 		cmocka_unit_test(maf_lookup_of_others), cmocka_unit_test(maf_fetched), cmocka_unit_test(maf_fetched_bounds),
 		cmocka_unit_test(maf_vouching), cmocka_unit_test(maf_beside), cmocka_unit_test(maf_first_use_after_a_move), cmocka_unit_test(default_deny), cmocka_unit_test(target_names),
 		cmocka_unit_test(maf_key_registration), cmocka_unit_test(maf_key_lifetime_and_room), cmocka_unit_test(maf_key_retrieval),

@@ -492,6 +492,31 @@ static void fetch_release(void **state)
 	assert_int_equal(run(&o), 2000);
 }
 
+/* A window closes when a MAF elsewhere is first given the key that enrols, whichever way it asks, and by nothing else that it is given. */
+static void a_maf_elsewhere_closes_the_window(void **state)
+{
+	static const enum mst_call_what ways[] = { MST_CALL_FETCH, MST_CALL_KEY_GET };
+	static const struct { int suid; mst_time given; bool elsewhere, closes; } row[] = {
+		{ 21, 0, true, true }, { 21, NOW - 9, true, false }, { 22, 0, true, false }, { 21, 0, false, false },
+	};
+	static struct world o;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(ways) * MST_COUNT(row); i++) {
+		const size_t n = i / MST_COUNT(ways);
+
+		mef_world(&o, ways[i % MST_COUNT(ways)]);
+		o.conf.maf_elsewhere = row[n].elsewhere;
+		o.c.suid = o.r.keyreg.suid = row[n].suid;
+		o.r.cred.last_used = row[n].given;
+		o.r.owner.node.state = MST_NODE_ENROLLED;
+		o.r.owner.node.reenrol_until = NOW + DAY;
+		assert_int_equal(run(&o), 2000);
+		if ((o.v.put_node && !o.v.node.reenrol_until) != row[n].closes)
+			fail_msg("%zu", i);
+	}
+}
+
 /* Who is no MAF of the enrolee's gets nothing by SUID 21 alone; where the registered key is the MAF's (quirk), that very one must be there. */
 static void fetch_bounds(void **state)
 {
@@ -576,7 +601,7 @@ int main(void)
 		cmocka_unit_test(mef_refusals), cmocka_unit_test(register_new), cmocka_unit_test(expiry),
 		cmocka_unit_test(register_again), cmocka_unit_test(old_enrolment_keys_go), cmocka_unit_test(keep_enrolled),
 		cmocka_unit_test(update_echoes), cmocka_unit_test(key_registration), cmocka_unit_test(key_release),
-		cmocka_unit_test(fetch_release), cmocka_unit_test(fetch_bounds), cmocka_unit_test(no_configuration), cmocka_unit_test(key_bounds), cmocka_unit_test(commands),
+		cmocka_unit_test(fetch_release), cmocka_unit_test(a_maf_elsewhere_closes_the_window), cmocka_unit_test(fetch_bounds), cmocka_unit_test(no_configuration), cmocka_unit_test(key_bounds), cmocka_unit_test(commands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

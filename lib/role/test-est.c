@@ -130,6 +130,43 @@ static void a_certificate_is_renewed(void **state)
 	assert_int_equal(est_got().i.not_after, RIG_NOW + 300 * RIG_DAY);
 }
 
+/*
+ * A MEF that takes no nodes' certificates takes those of its own, too, for their renewal alone: a node that enrolled by its maker's secret has
+ * them for elsewhere, and RFC 7030 4.2.2 wants them shown.
+ */
+static void where_nodes_certificates_are_not_taken(void **state)
+{
+	static const char reg[] = "{\"sec:mefClientReg\":{\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example.com\"}}";
+	struct mst_credential secret = { .key_id = "sensor-7@mef.example.com", .purpose = MST_PURPOSE_KPM, .state = MST_CRED_ACTIVE, .expires = MST_NEVER,
+					 .client_id = RIG_CSE, .node = est_rig.node };
+	struct est_cert cert;
+	struct mst_csr_attrs a;
+	struct est_csr c;
+
+	(void)state;
+	assert_int_equal(mst_store_begin(est_rig.store), 0);
+	assert_int_equal(mst_store_cred_put(est_rig.store, MST_ROLE_SECRETS, &secret, true), 0);
+	assert_int_equal(mst_store_commit(est_rig.store), 0);
+	est_rig.mef_conf.no_node_certs = true;
+	/* a maker's: not over EST either */
+	assert_int_equal(est_ask(MST_OP_RETRIEVE, "cacerts", "", MST_VIEW_NONE), MST_RSC_NO_PRIVILEGE);
+	event_is("mef.refused", "mef.node_certificates");
+	rig_peer_psk(&est_rig, secret.key_id);
+	cert = est_enrolled();
+	est_peer_is(&cert, cert.i.not_after);
+	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", RIG_NODE, MST_TY_MEF_CLIENT_REG, 0, reg), MST_RSC_NO_PRIVILEGE);
+	event_is("mef.refused", "mef.node_certificates");
+	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_RETRIEVE, "/MEFBase/reg-none/cmd", "/CSE0001", 0, 0, NULL), MST_RSC_NO_PRIVILEGE);
+	a = est_attributes();
+	c = est_csr_of(&est_k2, &a.san, a.challenge);
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_OK);
+	cert = est_got();
+	est_peer_is(&cert, cert.i.not_after);
+	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_RETRIEVE, "/MEFBase/reg-none/cmd", "/CSE0001", 0, 0, NULL), MST_RSC_NO_PRIVILEGE);
+	est_rig.mef_conf.no_node_certs = false;
+	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_RETRIEVE, "/MEFBase/reg-none/cmd", "/CSE0001", 0, 0, NULL), MST_RSC_NOT_FOUND);
+}
+
 /* Lesson 35: devices that were off for months; by policy, and for re-enrolment alone. */
 static void an_expired_certificate_is_renewed_within_the_window(void **state)
 {
@@ -506,6 +543,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_node_gets_its_certificate), T(too_many_in_a_minute), T(the_challenge_stays_for_a_while), T(a_certificate_is_renewed),
+		T(where_nodes_certificates_are_not_taken),
 		T(a_makers_certificate_has_no_window), T(what_was_revoked_after_its_end_is_not_renewed),
 		T(an_expired_certificate_is_renewed_within_the_window), T(the_operator_is_asked), T(who_has_moved_is_approved_anew), T(the_operator_says_no),
 		T(what_is_wrong_is_refused), T(who_is_not_served_gets_nothing), T(a_node_cannot_hoard), T(the_ca_keeps_to_its_constraints),

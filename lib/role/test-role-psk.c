@@ -158,6 +158,58 @@ static void switches(void **state)
 	                        "maf.example.com", 0, 0, NULL), 2000);
 }
 
+static const char *last_why(void)
+{
+	static struct mst_event e;
+
+	assert_true(rig_last_event(&r, &e));
+	return e.why;
+}
+
+/* Nor does a BSF, for whose B-TIDs handshakes by key go on, leave a door open for secrets: in a new session, or in one from before. */
+static void switched_off_beside_a_bsf(void **state)
+{
+	struct mst_psk_answer a;
+	unsigned asked = r.created;
+
+	(void)state;
+	r.mef_conf.n_bsf = 1;
+	strcpy(r.mef_conf.bsf[0].fqdn, "bsf.operator.example");
+	strcpy(r.mef_conf.bsf[0].domain[0], "bsf.mnc001.mcc001.pub.3gppnetwork.org");
+	r.mef_conf.bsf[0].n_domain = 1;
+	r.mef_conf.no_secrets = true;
+	rig_fingerprint(&r, before, sizeof(before));
+	assert_int_equal(rig_lookup_at(&r, MST_ROLE_MEF, KPM_ID, &a), MST_PSK_UNKNOWN);
+	assert_false(a.release.wanted);
+	assert_int_equal(r.created, asked + 1);                  /* as of one that is not known */
+	assert_non_null(strstr(told(KPM_ID), "mef.psk"));
+	assert_int_equal(enrol(KPM_ID), MST_RSC_NO_PRIVILEGE);
+	assert_non_null(strstr(last_why(), "mef.psk"));
+	rig_fingerprint(&r, after, sizeof(after));
+	assert_string_equal(before, after);
+	assert_int_equal(rig_lookup_at(&r, MST_ROLE_MEF, "x@bsf.mnc001.mcc001.pub.3gppnetwork.org", &a), MST_PSK_FETCH);
+	r.mef_conf.no_secrets = false;
+	assert_int_equal(enrol(KPM_ID), 2001);
+}
+
+/* A session from before is nobody's there, so public rules alone answer it. */
+static void switched_off_at_the_briefing_node(void **state)
+{
+	static struct mst_who w;
+	struct mst_role_env env = rig_env(&r, MST_ROLE_BBN);
+	struct mst_psk_answer a;
+
+	(void)state;
+	rig_peer_psk(&r, KPM_ID);
+	for (int off = 0; off < 2; off++) {
+		r.bbn_conf.no_secrets = off;
+		assert_int_equal(rig_lookup_at(&r, MST_ROLE_BBN, KPM_ID, &a), off ? MST_PSK_UNKNOWN : 0);
+		assert_int_equal(mst_role_identify(&env, MST_ROLE_BBN, &r.x.peer, &w), 0);
+		assert_int_equal(w.kind, off ? MST_WHO_NOBODY : MST_WHO_NODE);
+		assert_int_equal(strstr(w.why, "bbn.psk") != NULL, off);
+	}
+}
+
 /* Entered as a node without a certificate: no maker's CA can make one for it, and it has no other way in. */
 static void no_certificate(void **state)
 {
@@ -230,7 +282,8 @@ static void suspended(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-	const struct CMUnitTest tests[] = { T(enrolled), T(not_told_apart), T(switches), T(no_certificate), T(no_service_key), T(suspended) };
+	const struct CMUnitTest tests[] = { T(enrolled), T(not_told_apart), T(switches), T(switched_off_beside_a_bsf),
+					    T(switched_off_at_the_briefing_node), T(no_certificate), T(no_service_key), T(suspended) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

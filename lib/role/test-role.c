@@ -364,6 +364,42 @@ static void another_mef_takes_nobody_over(void **state)
 	assert_int_equal(rig_fetched(&r, keid, &got, &a), 0);
 }
 
+/* Whose MEF the operator has taken out gets its keys of another: what that one vouched for, and this MAF has made no KmID of, is nobody's. */
+static void a_mef_in_place_of_another(void **state)
+{
+	struct mst_fetch_result got = given(7);
+	struct mst_psk_answer a;
+	struct mst_event e;
+	char keid[2][MST_ID_MAX], kmid[MST_ID_MAX], maf_reg[128];
+
+	(void)state;
+	rig_id(7, "mef.example.com", keid[0]);
+	assert_int_equal(rig_fetched(&r, keid[0], &got, &a), 0);
+	assert_int_equal(rig_lookup(&r, keid[0], &a), 0);
+	r.maf_conf.mef[1] = r.maf_conf.mef[0];
+	snprintf(r.maf_conf.mef[0].fqdn, sizeof(r.maf_conf.mef[0].fqdn), "mef.example.net");
+	snprintf(r.maf_conf.mef[1].fqdn, sizeof(r.maf_conf.mef[1].fqdn), "mef.example.org");
+	r.maf_conf.n_mef = 2;
+	assert_int_equal(rig_lookup(&r, keid[0], &a), MST_PSK_UNKNOWN);
+	assert_false(a.release.wanted);
+	e = rig_failed(&r, MST_ROLE_MAF, keid[0]);
+	assert_non_null(strstr(e.why, "no MEF that is configured"));
+	/* a session that was open, too */
+	rig_peer_psk(&r, keid[0]);
+	assert_int_equal(rig_do(&r, MST_ROLE_MAF, MST_OP_CREATE, "/MAFBase", "/CSE0001", MST_TY_MAF_CLIENT_REG, 0, MAF_REG), MST_RSC_NO_PRIVILEGE);
+	rig_id(9, "mef.example.net", keid[1]);
+	got = given(9);
+	assert_int_equal(rig_fetched(&r, keid[1], &got, &a), 0);
+	/* its KmID goes on when that one is taken out as well, and nobody else speaks for its client */
+	assert_int_equal(maf_register(keid[1], kmid, maf_reg), 2001);
+	snprintf(r.maf_conf.mef[0].fqdn, sizeof(r.maf_conf.mef[0].fqdn), "mef.example.com");
+	rig_peer_psk(&r, kmid);
+	assert_int_equal(rig_do(&r, MST_ROLE_MAF, MST_OP_RETRIEVE, maf_reg, "/CSE0001", 0, 0, NULL), 2000);
+	rig_id(8, "mef.example.org", keid[1]);
+	got = given(8);
+	assert_int_equal(rig_fetched(&r, keid[1], &got, &a), MST_PSK_UNKNOWN);
+}
+
 static void forged_seal(void **state)
 {
 	static char before[8192], after[8192];
@@ -602,7 +638,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
-		T(whole_enrolment), T(lost_answers), T(two_at_once), T(bounded_keys), T(a_fetch_proves_nothing), T(a_dropped_ke_is_gone), T(another_mef_takes_nobody_over), T(forged_seal), T(store_failures),
+		T(whole_enrolment), T(lost_answers), T(two_at_once), T(bounded_keys), T(a_fetch_proves_nothing), T(a_dropped_ke_is_gone), T(another_mef_takes_nobody_over), T(a_mef_in_place_of_another), T(forged_seal), T(store_failures),
 		T(expired_maf_registration), T(the_record_of_who_was_called_so_before), T(deregistration), T(maf_keys), T(mef_keys),
 	};
 

@@ -128,6 +128,59 @@ static void keys_that_have_ended(void **state)
 	assert_int_equal(key_of(0xa1).state, MST_CRED_PENDING);
 }
 
+static mst_time window(mst_time until)
+{
+	struct mst_node n;
+
+	assert_int_equal(mst_store_node_get(r.store, r.node, &n), 0);
+	if (until) {
+		n.reenrol_until = until;
+		assert_int_equal(mst_store_begin(r.store), 0);
+		assert_int_equal(mst_store_node_update(r.store, &n), 0);
+		assert_int_equal(mst_store_commit(r.store), 0);
+	}
+	return n.reenrol_until;
+}
+
+/* Nothing more is heard of the node than that its MAF asks for the new key: that closes the window. */
+static void its_maf_is_elsewhere(void **state)
+{
+	struct mst_node n;
+
+	(void)state;
+	r.mef_conf.maf_elsewhere = true;
+	(void)window(r.now + RIG_DAY);
+	/* not one that it had before, which a MAF that has lost it asks for again */
+	assert_int_equal(fetch(0xa1), 2000);
+	assert_true(window(0));
+	/* nor a key for another use, nor an enrolment that has come to no key of a MAF: that may be begun again as often as it breaks off */
+	assert_int_equal(keys_other(0xb0), 2001);
+	assert_int_equal(registers(0xb1), 2001);
+	assert_int_equal(registers(0xb2), 2001);
+	assert_int_equal(keys(0xb2), 2001);
+	assert_true(window(0));
+	assert_int_equal(fetch(0xb2), 2000);
+	assert_false(window(0));
+	refused(registers(0xb3));
+	refused(keys(0xb3));
+	/* the answer was lost; and in a window that is opened after it this key is none of it (lesson 10) */
+	assert_int_equal(fetch(0xb2), 2000);
+	(void)window(r.now + RIG_DAY);
+	assert_int_equal(fetch(0xb2), 2000);
+	assert_true(window(0));
+	/* as much of a node that is let back: it is not enrolled at that moment */
+	assert_int_equal(mst_store_node_get(r.store, r.node, &n), 0);
+	n.state = MST_NODE_KNOWN;
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_node_update(r.store, &n), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+	assert_int_equal(registers(0xb4), 2001);
+	assert_int_equal(keys(0xb4), 2001);
+	assert_int_equal(fetch(0xb4), 2000);
+	assert_false(window(0));
+	refused(registers(0xb5));
+}
+
 static void registration_cut_short(void **state)
 {
 	(void)state;
@@ -203,7 +256,7 @@ static void renewal_that_is_cut(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-	const struct CMUnitTest tests[] = { T(key_without_registration), T(keys_that_have_ended), T(registration_cut_short), T(deregistered),
+	const struct CMUnitTest tests[] = { T(key_without_registration), T(keys_that_have_ended), T(its_maf_is_elsewhere), T(registration_cut_short), T(deregistered),
 					    T(key_deleted), T(renewal_that_is_cut) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -240,7 +240,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "bbn.base", MST_CONF_T_TEXT, 0, "/briefing", NULL, STR(bbn.base),
 	  .help = "path where questions are taken" },
 	{ "bbn.psk", MST_CONF_T_BOOL, 0, "true", NULL, AT(bbn.psk),
-	  .help = "take nodes that prove themselves by their makers' secrets (muster node secret)" },
+	  .help = "take nodes that prove themselves by their makers' secrets (muster node secret); false: nor in a session that is open" },
 	{ "bbn.strangers", MST_CONF_T_BOOL, 0, "false", NULL, AT(bbn.strangers),
 	  .help = "take questions of nodes that show neither certificate nor key (a SIM only); public rules alone answer them, and nothing tells them whether there are others" },
 	{ "bbn.publish", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(bbn.publish),
@@ -266,9 +266,11 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "mef.client_anchors", MST_CONF_T_PATH, .sample = "anchors/", LST(0, mef.client_anchors, mef.n_client_anchors),
 	  .help = "trust anchors for nodes and MAFs: PEM or DER files, or directories of them" },
 	{ "mef.node_certificates", MST_CONF_T_BOOL, 0, "true", NULL, AT(mef.node_certificates),
-	  .help = "enrol nodes by certificate; false: by secret only, and client_anchors are for MAFs" },
+	  .help = "enrol nodes by certificate; false: by secret or SIM only, and client_anchors are for MAFs. One that was issued over EST is then "
+		  "renewed there, until it is revoked, and good for nothing else at this MEF" },
 	{ "mef.psk", MST_CONF_T_BOOL, 0, "true", NULL, AT(mef.psk),
-	  .help = "enrol nodes by the KpmID and Kpm that their makers gave them (muster node secret)" },
+	  .help = "enrol nodes by the KpmID and Kpm that their makers gave them (muster node secret); false: nor in a session that is open. "
+		  "It says nothing of nodes that prove themselves by their SIM (bsfs)" },
 	{ "mef.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, mef.crls, mef.n_crls),
 	  .help = "certificate revocation lists: files or directories" },
 	{ "mef.require_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.require_crl),
@@ -349,7 +351,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "longest registration" },
 	{ "maf.mefs", MST_CONF_T_GROUPS, AT(maf.mefs), .stride = sizeof(struct mst_conf_link),
 	  .count = offsetof(struct mst_conf, maf.n_mefs), .max = 8,
-	  .help = "MEFs that this MAF asks for keys" },
+	  .help = "MEFs that this MAF asks for keys. The keys that one gave (KeIDs) end when it is taken out, in open sessions, too. KmIDs that "
+		  "clients have got for them by then stay to their end: muster node revoke ends one, after muster node add where the client is no node here" },
 	{ "maf.mefs.fqdn", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "mef.example.com", ELEM(struct mst_conf_link, fqdn),
 	  .help = "MEF-FQDN, as in the key identifiers" },
 	{ "maf.mefs.uri", MST_CONF_T_URI, MST_CONF_NEEDED, NULL, "https://mef.example.com:8443", ELEM(struct mst_conf_link, uri),
@@ -358,7 +361,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "dial this address instead of resolving the name; the name check stays" },
 	{ "maf.mefs.sps", MST_CONF_T_FQDN, .sample = "sp.example.com", ELEM_LST(MST_CONF_DOMAIN, struct mst_conf_link, sps, n_sps),
 	  .help = "service providers whose clients it may vouch for, as in //sp.example.com/CSE01; needed with more than "
-		  "one MEF, empty with one: any" },
+		  "one MEF, empty with one: any. Its KeIDs of other clients end as if it were taken out" },
 	{ "maf.mefs.quirks", MST_CONF_T_GROUP, .help = "ours: as that MEF reads the standard" },
 	{ "maf.mefs.quirks.km", MST_CONF_T_CHOICE, 0, "usage", NULL, ELEM(struct mst_conf_link, quirks.km), .choices = km_choices,
 	  .help = "registered: asks for the registered key (8.3.5.2.8); else for a credential (8.3.9)" },

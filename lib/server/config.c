@@ -276,6 +276,7 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		est_of(c, ret);
 	ret->strangers = r->strangers;
 	ret->no_node_certs = role == MST_ROLE_MEF && !r->node_certificates;
+	ret->no_secrets = (role == MST_ROLE_MEF || role == MST_ROLE_BBN) && !r->psk;
 	ret->validity = r->validity;
 	ret->keep = r->keep;
 	memcpy(ret->own_fqdn[0], c->mef.fqdn, sizeof(ret->own_fqdn[0]));
@@ -289,6 +290,7 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		memcpy(ret->gba.trigger_naf, c->bsf.trigger_naf, sizeof(ret->gba.trigger_naf));
 	if (role == MST_ROLE_ADMIN)
 		ret->gba.gsid = c->bsf.gsid;
+	memcpy(ret->own_bsf, c->bsf.fqdn, sizeof(ret->own_bsf));
 	ret->n_zh_bsf = r->n_zh_bsfs;
 	memcpy(ret->zh_bsf, r->zh_bsfs, sizeof(ret->zh_bsf));
 	ret->vector_interval = r->vector_interval;

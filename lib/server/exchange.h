@@ -249,7 +249,8 @@ struct mst_role_conf {
 	 * maker's CA is an anchor too, so an installation with makers' CAs should set it. */
 	uint8_t maf_anchor[8][MST_SHA256_LEN];
 	struct mst_makers makers;
-	bool no_node_certs;               /* MEF: nodes prove themselves by their makers' secrets only */
+	bool no_node_certs;               /* MEF: nodes prove themselves by their makers' secrets or SIMs only; those of EST are renewed all the same */
+	bool no_secrets;                  /* MEF, BBN: makers' secrets are not taken, though a MEF's handshakes may be by B-TID */
 	struct {                          /* MEF: certificate provisioning */
 		bool on, approval;
 		int64_t lifetime, grace, retry;
@@ -266,6 +267,7 @@ struct mst_role_conf {
 	int64_t validity;                 /* BBN: of instructions whose rule says nothing; OCSP: of answers */
 	int64_t keep;                     /* BBN: how long briefings are remembered */
 	char own_fqdn[2][MST_ID_MAX];     /* admin: of this installation's MEF and MAF; "" = there is none */
+	char own_bsf[MST_ID_MAX];         /* MAF, MEF: of this installation's BSF, whose sessions are in the same store; "" = there is none */
 	/* Of a server of this installation, or of one that it knows? NULL: not known. Set by the engine. */
 	bool (*names_server)(const void *arg, const char *name); const void *names;
 	char secret_fqdn[MST_ID_MAX];     /* admin: for identities of nodes' secrets: of the briefing node, else of the MEF; "" = none here */

@@ -101,9 +101,21 @@ static void ways_to_enrol(void **state)
 		{ BARE "client_anchors = [\"c\"]; psk = false; };", false, true },
 		{ BARE "client_anchors = [\"c\"]; node_certificates = false; mafs = [\"maf.example.com\"]; };", true, false },
 		{ BARE "node_certificates = false; };", true, false },
+		{ BARE "client_anchors = [\"c\"]; psk = false; bsfs = ( { fqdn = \"bsf.example.com\"; uri = \"https://bsf.example.com:8448\"; domains = [\"bsf.example.net\"]; } );\n"
+		  "bsf_anchors = [\"d\"]; };", false, true },
 	};
 
 	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct mst_conf *c = read_text(i ? BBN "psk = false; };" : BBN "};");
+		struct mst_role_conf rc;
+
+		if (!c)
+			fail_msg("%s", said);
+		mst_conf_role_conf(c, MST_ROLE_BBN, &rc);
+		assert_int_equal(rc.no_secrets, i);
+		mst_conf_free(c);
+	}
 	for (size_t i = 0; i < MST_COUNT(row); i++) {
 		struct mst_conf *c = read_text(row[i].text);
 		struct mst_role_conf rc;
@@ -113,6 +125,7 @@ static void ways_to_enrol(void **state)
 		assert_int_equal(c->mef.psk, row[i].psk);
 		mst_conf_role_conf(c, MST_ROLE_MEF, &rc);
 		assert_int_equal(rc.no_node_certs, !row[i].certs);
+		assert_int_equal(rc.no_secrets, !row[i].psk);
 		assert_string_equal(rc.secret_fqdn, "mef.example.com");
 		mst_conf_free(c);
 	}

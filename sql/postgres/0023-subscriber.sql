@@ -1,4 +1,7 @@
 -- Whose a session and a TMPI are, with the realm of the IMPI in lower case. `impi` stays as the node says it, since keys are derived of that.
+-- An IMPI is user@realm; what a foreign HSS made otherwise ends here.
+DELETE FROM gba_session WHERE impi LIKE '%@%@%' OR impi NOT LIKE '%@%';
+DELETE FROM gba_tmpi WHERE impi LIKE '%@%@%' OR impi NOT LIKE '%@%';
 ALTER TABLE gba_session ADD COLUMN subscriber TEXT COLLATE "C" NOT NULL DEFAULT '';
 UPDATE gba_session SET subscriber = split_part(impi, '@', 1) || '@' || lower(split_part(impi, '@', 2));
 DROP INDEX gba_session_impi;

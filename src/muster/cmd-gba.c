@@ -106,8 +106,8 @@ static int gba_flush(struct muster *m, int argc, char **argv)
 int cmd_gba(struct muster *m, int argc, char **argv)
 {
 	static const struct command table[] = {
-		{ "show", gba_show, "[IMPI|B-TID]", "what nodes have bootstrapped at the BSF (never a key)" },
-		{ "flush", gba_flush, "IMPI|--all", "end it: sessions, challenges, TMPI, and a lock-out" },
+		{ "show", gba_show, "[IMPI|B-TID|SIM]", "what nodes have bootstrapped at the BSF (never a key)" },
+		{ "flush", gba_flush, "IMPI|SIM|--all", "end it: sessions, challenges, TMPI, and a lock-out" },
 	};
 
 	return run_command(m, table, MST_COUNT(table), "muster gba", argc, argv);

@@ -122,9 +122,7 @@ static void take_id(char out[MST_ID_MAX], const char *id)
 
 bool admin_of_realm(const char *name, const char *sp_fqdn)
 {
-	struct mst_view v = mst_view_str(name), sp = mst_view_sub(v, 2, v.n);
-
-	return mst_view_starts(v, "//") && mst_id_equal(MST_ID_FQDN, mst_view_sub(sp, 0, mst_view_find(sp, '/')), mst_view_str(sp_fqdn));
+	return mst_name_of_realm(name, sp_fqdn);
 }
 
 /* A new name is of the provider's whose node it will be; any other could be the name of somebody else's, now or later. */

@@ -64,6 +64,31 @@ static int put_lock(struct admin *q, const char *impi, json_t *j)
 	return 0;
 }
 
+/* An IMPI, as anybody's HSS gives it; of a SIM that is here also its IMSI or number. 0; 1: it is neither, which was answered; or a fault. */
+static int subscriber(struct admin *q, const char *name, const char *field, const char *or_else, char ret_impi[MST_ID_MAX])
+{
+	struct mst_diag d;
+	struct mst_sim s;
+	int r = 0;
+
+	snprintf(ret_impi, MST_ID_MAX, "%s", name);
+	if (!*name || strchr(name, '@'))
+		return 0;
+	r = mst_store_sim_find(q->env->store, MST_SIM_BY_IMSI, name, &s);
+	if (r == MST_STORE_NONE)
+		r = mst_store_sim_find(q->env->store, MST_SIM_BY_MSISDN, name, &s);
+	if (r < 0)
+		return r;
+	if (!r) {
+		snprintf(ret_impi, MST_ID_MAX, "%s", s.impi);
+		mst_wipe(&s.key, sizeof(s.key));
+		return 0;
+	}
+	mst_diag_set(&d, 0, field, "there is no such SIM; expected an IMPI with its realm", or_else, ", or the IMSI or number of a SIM that is here", NULL);
+	r = admin_refuse(q, MST_RSC_NOT_FOUND, &d);
+	return r ? r : 1;
+}
+
 static int find_sessions(struct admin *q, const char *of, struct gba_page *p)
 {
 	static _Thread_local struct mst_gba_session one;
@@ -78,6 +103,7 @@ static int find_sessions(struct admin *q, const char *of, struct gba_page *p)
 
 int admin_gba_list(struct admin *q)
 {
+	char of[MST_ID_MAX];
 	struct gba_page p = { .list = NULL };
 	struct mst_diag d;
 	uint64_t limit = 0;
@@ -86,14 +112,17 @@ int admin_gba_list(struct admin *q)
 
 	if (!admin_number("limit", q->param[GBA_LIMIT], 64, 64, &limit, &d))
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	r = subscriber(q, q->param[GBA_OF], "of", ", a B-TID", of);
+	if (r)
+		return r < 0 ? r : 0;
 	p.list = json_array();
 	p.left = (size_t)limit;
-	r = find_sessions(q, q->param[GBA_OF], &p);
+	r = find_sessions(q, of, &p);
 	j = json_pack("{s:o}", "sessions", p.list);
 	if (r >= 0 && p.more && json_object_set_new(j, "next", json_string(p.last)))
 		r = MST_FAULT_MEMORY;
-	if (r >= 0 && q->param[GBA_OF][0])
-		r = put_lock(q, q->param[GBA_OF], j);
+	if (r >= 0 && of[0])
+		r = put_lock(q, of, j);
 	if (r < 0) {
 		json_decref(j);
 		return r;
@@ -101,20 +130,24 @@ int admin_gba_list(struct admin *q)
 	return admin_answer(q, MST_RSC_OK, j);
 }
 
-/* {"impi": …} or {"all": true}: a slip of the keyboard must not end everybody's. */
+/* {"impi": …, or what else a SIM is called} or {"all": true}: a slip of the keyboard must not end everybody's. */
 int admin_gba_flush(struct admin *q)
 {
-	const char *impi = json_string_value(json_object_get(q->body, "impi"));
+	const char *said = json_string_value(json_object_get(q->body, "impi"));
 	bool all = json_is_true(json_object_get(q->body, "all"));
+	char impi[MST_ID_MAX];
 	struct mst_diag d;
 	char why[200];
 	int64_t n = 0;
 	int r;
 
-	if (json_object_size(q->body) != 1 || (!all && (!impi || !*impi || strlen(impi) >= MST_ID_MAX))) {
+	if (json_object_size(q->body) != 1 || (!all && (!said || !*said || strlen(said) >= MST_ID_MAX))) {
 		mst_diag_set(&d, 0, "impi", "expected one IMPI, or \"all\": true and no IMPI", NULL);
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	}
+	r = subscriber(q, all ? "" : said, "impi", "", impi);
+	if (r)
+		return r < 0 ? r : 0;
 	r = mst_store_gba_flush(q->env->store, all ? NULL : impi, q->env->now, &n);
 	snprintf(why, sizeof(why), "%.150s: %lld sessions", all ? "all subscribers" : impi, (long long)n);
 	if (!r)

@@ -31,6 +31,45 @@ static int taken(const struct admin *q, const struct called *c, const struct mst
 	return refuse(ret_rsc, d, c->field, "another node is called this; each name is given once, as whatever it is");
 }
 
+static int until_then(struct admin *q, const struct called *c, int64_t by, mst_time when, int *ret_rsc, struct mst_diag *d)
+{
+	struct mst_node other = { .node_id = "" };
+	char until[32];
+	struct mst_writer w = mst_writer_of(until, sizeof(until));
+	int r = q->sp[0] ? 0 : mst_store_node_get(q->env->store, by, &other);
+
+	if (r < 0)
+		return r;
+	mst_put_timestamp(&w, when);
+	mst_put_nul(&w);
+	*ret_rsc = MST_RSC_CONFLICT;
+	mst_diag_set(d, 0, c->field, "what another node has by this name from before works until ", until, ": give another name, or wait",
+		     other.node_id[0] ? "; it is " : "", other.node_id, NULL);
+	return ADMIN_REFUSED;
+}
+
+/*
+ * A node is known by this name. One that has left it with its former provider is called so no more (identify.c: leave_names), so the name is free
+ * when the grace of its move is over; its certificate proves nobody as soon as another is called so. 0: free.
+ */
+static int is_known_by(struct admin *q, const struct mst_identity *i, const struct called *c, int *ret_rsc, struct mst_diag *d)
+{
+	struct mst_subscription sub;
+	struct mst_node_past past;
+	struct mst_node other;
+	int r = mst_store_node_get(q->env->store, i->node, &other);
+
+	if (!r)
+		r = other.sub_id[0] ? mst_store_sub_get(q->env->store, other.sub_id, &sub) : MST_STORE_NONE;
+	if (!r)
+		r = mst_name_foreign(&other, sub.sp_fqdn, i->kind, i->value) ? mst_store_past_last(q->env->store, other.id, &past) : MST_STORE_NONE;
+	if (r < 0)
+		return r;
+	if (r)
+		return refuse(ret_rsc, d, q->sp[0] ? "nodeID" : c->field, "another node is known by this name; a name belongs to one node");
+	return other.leave_by > q->env->now ? until_then(q, c, other.id, other.leave_by, ret_rsc, d) : 0;
+}
+
 /* Is there another node of this name, or one that proves it with a certificate, and so may be what it was called? */
 static int has_owner(struct admin *q, int64_t node, const struct called *c, int *ret_rsc, struct mst_diag *d)
 {
@@ -46,10 +85,10 @@ static int has_owner(struct admin *q, int64_t node, const struct called *c, int 
 		return taken(q, c, &other, ret_rsc, d);
 	for (size_t i = mst_name_of_entity(c->name); i < MST_COUNT(kinds); i++) {
 		r = mst_store_identity_get(q->env->store, kinds[i], c->name, &identity);
-		if (r < 0)
-			return r;
 		if (!r && identity.node != node)
-			return refuse(ret_rsc, d, q->sp[0] ? "nodeID" : c->field, "another node is known by this name; a name belongs to one node");
+			r = is_known_by(q, &identity, c, ret_rsc, d);
+		if (r < 0 || r == ADMIN_REFUSED)
+			return r;
 	}
 	return 0;
 }
@@ -143,9 +182,6 @@ static int is_held(struct admin *q, int64_t node, const struct called *c, int *r
 {
 	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
 	struct held h = { .node = node, .now = q->env->now };
-	struct mst_node other = { .node_id = "" };
-	char until[32];
-	struct mst_writer w = mst_writer_of(until, sizeof(until));
 	int r = 0;
 
 	for (size_t i = 0; i < MST_COUNT(roles) && r >= 0; i++) {
@@ -153,17 +189,7 @@ static int is_held(struct admin *q, int64_t node, const struct called *c, int *r
 		if (r >= 0)
 			r = mst_store_reg_of_client(q->env->store, roles[i], c->name, hold_reg, &h);
 	}
-	if (r < 0 || !h.until)
-		return r < 0 ? r : 0;
-	r = q->sp[0] ? 0 : mst_store_node_get(q->env->store, h.by, &other);
-	if (r < 0)
-		return r;
-	mst_put_timestamp(&w, h.until);
-	mst_put_nul(&w);
-	*ret_rsc = MST_RSC_CONFLICT;
-	mst_diag_set(d, 0, c->field, "what another node has by this name from before works until ", until, ": give another name, or wait",
-		     other.node_id[0] ? "; it is " : "", other.node_id, NULL);
-	return ADMIN_REFUSED;
+	return r < 0 ? r : h.until ? until_then(q, c, h.by, h.until, ret_rsc, d) : 0;
 }
 
 int admin_names_free(struct admin *q, const struct mst_node *n, const struct mst_node *was, int *ret_rsc, struct mst_diag *d)

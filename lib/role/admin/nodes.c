@@ -28,7 +28,7 @@ static int apply_new(struct admin *q, struct admin_node_input *in, int *ret_rsc,
 		if (r == MST_STORE_EXISTS) {
 			snprintf(field, sizeof(field), "identities[%zu]", i);
 			mst_diag_set(d, 0, field,
-				     "another node is known by this name; a name belongs to one node", NULL);
+				     "another node is known by this name, now or from before it moved: no certificate with it proves this one", NULL);
 			*ret_rsc = MST_RSC_CONFLICT;
 			return ADMIN_REFUSED;
 		}

@@ -129,6 +129,27 @@ struct names {
 	size_t n;
 };
 
+/* What its certificate calls it still may be given anew when it has moved: by such a name nothing is ended that could be the other's. */
+static int drop_others(struct admin *q, struct names *names, size_t own)
+{
+	struct mst_identity i = { .kind = MST_ID_CSE_ABS, .node = names->of->id };
+	size_t n = own;
+
+	for (size_t k = own; k < names->n; k++) {
+		bool is_free;
+		int r;
+
+		memcpy(i.value, names->name[k], sizeof(i.value));
+		r = admin_identity_free(q, &i, &is_free);
+		if (r)
+			return r;
+		if (is_free)
+			memmove(names->name[n++], names->name[k], sizeof(names->name[k]));
+	}
+	names->n = n;
+	return 0;
+}
+
 static int keep_name(void *arg, const struct mst_identity *r)
 {
 	struct names *names = arg;
@@ -199,15 +220,19 @@ static int end_of_roles(struct admin *q, const struct mst_node *n, const enum ms
 	const char *const own[] = { mst_node_id_counts(n, n->node_id) ? n->node_id : "", n->cse_id, n->ae_id };
 	struct mst_subscription sub = { .sp_fqdn = "" };
 	struct names names = { .of = n };
+	size_t n_own;
 	int r = 0;
 
 	for (size_t i = 0; i < MST_COUNT(own); i++)
 		if (*own[i])
 			memcpy(names.name[names.n++], own[i], MST_ID_MAX);
+	n_own = names.n;
 	if (n->sub_id[0])
 		r = mst_store_sub_get(q->env->store, n->sub_id, &sub);
 	if (r >= 0)
 		r = mst_store_identity_list(q->env->store, n->id, keep_name, &names);
+	if (r >= 0)
+		r = drop_others(q, &names, n_own);
 	for (size_t i = 0; i < n_roles && r >= 0; i++) {
 		r = end_creds(q, roles[i], n->id, NULL);
 		if (!r)

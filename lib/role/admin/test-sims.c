@@ -190,6 +190,39 @@ static void what_was_bootstrapped_ends(void **state)
 	assert_true(stands("another"));
 }
 
+/* By whatever a SIM is known here; another operator's by its IMPI. A name of nobody ends nothing, and says so. */
+static void flushed_by_any_name(void **state)
+{
+	static const char impi[] = IMSI "@ims.mnc001.mcc001.3gppnetwork.org";
+	static const char *const name[] = { impi, IMSI, "491701234567", IMSI "@IMS.mnc001.mcc001.3gppnetwork.org" };
+	char body[200], target[200];
+
+	(void)state;
+	assert_int_equal(post("/v1/sims", "{\"imsi\":\"" IMSI "\",\"msisdn\":\"491701234567\",\"secret\":" SEALED "}"), 2001);
+	bootstrapped("a@foreign.example", 50);
+	for (int i = 0; i < (int)MST_COUNT(name); i++) {
+		bootstrapped(impi, i);
+		snprintf(target, sizeof(target), "/v1/gba/sessions?of=%s", name[i]);
+		assert_int_equal(get(target), 2000);
+		assert_true(says(impi) && !says("foreign"));
+		snprintf(body, sizeof(body), "{\"impi\":\"%s\"}", name[i]);
+		assert_int_equal(post("/v1/gba/flush", body), 2000);
+		assert_true(says("\"sessions\":1"));
+		assert_false(stands(impi));
+	}
+	assert_int_equal(get("/v1/events?what=gba.flushed"), 2000);
+	assert_true(says(impi));
+	bootstrapped(impi, 20);
+	assert_int_equal(post("/v1/gba/flush", "{\"impi\":\"001010000000009\"}"), 4004);
+	assert_true(says("expected an IMPI"));
+	assert_int_equal(get("/v1/gba/sessions?of=001010000000009"), 4004);
+	assert_true(stands(impi) && stands("a@foreign.example"));
+	assert_int_equal(get("/v1/gba/sessions?of=50@bsf.example.com"), 2000);
+	assert_true(says("a@foreign.example"));
+	assert_int_equal(post("/v1/gba/flush", "{\"impi\":\"a@foreign.example\"}"), 2000);
+	assert_false(stands("a@foreign.example"));
+}
+
 /* It names the node as it was called with the provider that it leaves; with a grace, too: what a NAF has already works until that is over. */
 static void what_was_bootstrapped_ends_with_a_move(void **state)
 {
@@ -305,7 +338,7 @@ static void a_page_of_rows(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = { T(life_of_a_sim), T(a_sim_of_tuak), T(what_was_bootstrapped_ends), T(what_was_bootstrapped_ends_with_a_move),
+	const struct CMUnitTest tests[] = { T(life_of_a_sim), T(a_sim_of_tuak), T(what_was_bootstrapped_ends), T(flushed_by_any_name), T(what_was_bootstrapped_ends_with_a_move),
 					     T(refused_and_nothing_left), T(a_page_of_rows) };
 
 	return cmocka_run_group_tests_name("admin-sims", tests, NULL, NULL);

@@ -109,6 +109,7 @@ static int remember(struct mst_role_env *env, const struct bsf_call *q, const st
 	struct mst_briefing *row = &b->row;
 	struct mst_writer o = mst_writer_of(row->facts.b, sizeof(row->facts.b)), id = mst_writer_of(row->id, sizeof(row->id));
 	struct mst_writer who = mst_writer_of(row->who, sizeof(row->who));
+	char impi[MST_ID_MAX];
 	uint8_t chance[16];
 	int e = env->crypto->ops->random(env->crypto, chance, sizeof(chance));
 
@@ -126,7 +127,8 @@ static int remember(struct mst_role_env *env, const struct bsf_call *q, const st
 		mst_put_dec(&who, b->who.node.id);
 	} else {
 		mst_put_str(&who, "sim ");
-		mst_put(&who, mst_view_sub(mst_view_str(r->run.run.impi), 0, sizeof(row->who) - 8));
+		mst_id_impi(r->run.run.impi, impi);
+		mst_put(&who, mst_view_sub(mst_view_str(impi), 0, sizeof(row->who) - 8));
 	}
 	mst_put_nul(&who);
 	row->node = b->known ? b->who.node.id : 0;

@@ -78,7 +78,7 @@ struct mst_who {
 	enum mst_who_kind kind;
 	char id[MST_ID_MAX];             /* absolute: CSE-ID, AE-ID, M2M-Node-ID or FQDN */
 	struct mst_san name[MST_WHO_NAMES];   /* every identifier bound to it */
-	size_t n_name;
+	size_t n_name, n_shown;          /* the last n_shown are what its certificate calls it and nobody else does: no key is for that name */
 	bool has_node, has_sub, has_cred;
 	struct mst_node node;
 	struct mst_subscription sub;
@@ -319,6 +319,8 @@ bool mst_decide_secret(const struct mst_credential *cred, const struct mst_who *
 MST_MUST_CHECK int mst_role_secret_lookup(struct mst_role_env *env, enum mst_role role, const struct mst_psk_ask *q,
                                           struct mst_psk_answer *a);
 MST_MUST_CHECK int mst_role_secret_hint(struct mst_role_env *env, enum mst_role role, const char *identity, struct mst_psk_hint *ret);
+/* The operator's word for mef.psk = false, bbn.psk = false (struct mst_role_conf.no_secrets). */
+const char *mst_role_no_secrets(enum mst_role role);
 
 /* A role's clock: its keys that end (clock.c). */
 MST_MUST_CHECK int mst_role_clock(struct mst_role_env *env, enum mst_role role, struct mst_clocked *c);

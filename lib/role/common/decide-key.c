@@ -260,11 +260,11 @@ static bool live_keyreg(const struct mst_records *r, mst_time now, struct mst_ve
 
 /*
  * Which identifier that the channel proved does the target list name? NULL: none. Targets are CSE-IDs, AE-IDs and FQDNs of MAFs (above);
- * an M2M-Node-ID may be any text, so also that of a target, and is none.
+ * an M2M-Node-ID may be any text, so also that of a target, and is none; nor is what it was called with a provider that it has left.
  */
 static const char *listed_as(const struct mst_who *w, const char *targets)
 {
-	for (size_t i = 0; i < w->n_name; i++)
+	for (size_t i = 0; i + w->n_shown < w->n_name; i++)
 		if (w->name[i].kind != MST_ID_NODE && mst_lines_has(targets, w->name[i].value))
 			return w->name[i].value;
 	return NULL;

@@ -87,6 +87,16 @@ static int load_node(struct mst_role_env *env, int64_t id, struct mst_who *w)
 	return 0;
 }
 
+/* Whose name is it, by what it says that it is? 0 in *ret_node: of nobody that is known here. */
+static int node_called(struct mst_role_env *env, const char *id, int64_t *ret_node)
+{
+	struct mst_node found;
+	int r = mst_store_node_find(env->store, id, &found);
+
+	*ret_node = !r && mst_node_id_counts(&found, id) ? found.id : 0;
+	return r < 0 ? r : 0;
+}
+
 static bool anchored(const uint8_t want[MST_SHA256_LEN], const struct mst_peer *p)
 {
 	return zero(want, MST_SHA256_LEN) || !memcmp(want, p->anchor_sha256, MST_SHA256_LEN);
@@ -120,19 +130,37 @@ static bool bound(const struct mst_identity *row, const struct mst_role_conf *co
 /* The node that the names of a certificate mean: those that count. `cse`: the name at hand as a CSE-ID, in lower case; "" = it is none. */
 struct meant { struct mst_role_env *env; const struct mst_peer *p; const char *unbound, *others; char cse[MST_ID_MAX]; int64_t node; bool two; };
 
+/*
+ * Is another node called what the certificate says? What a node was called before it moved may be given anew, while its certificate goes on
+ * saying it; from then on that name does not prove it. A name in other case is the same in a certificate of a CSE.
+ */
+static int is_others(struct meant *m, const struct mst_identity *row, bool *ret_yes)
+{
+	struct mst_node other;
+	int64_t called = 0;
+	int r = m->cse[0] ? mst_store_node_of_cse(m->env->store, m->cse, row->node, &other) : MST_STORE_NONE;
+
+	*ret_yes = !r;
+	if (r == MST_STORE_NONE && (row->kind == MST_ID_CSE_ABS || row->kind == MST_ID_AE_ABS)) {
+		r = node_called(m->env, row->value, &called);
+		*ret_yes = called && called != row->node;
+	}
+	return r < 0 ? r : 0;
+}
+
 static int mean(void *arg, const struct mst_identity *row)
 {
 	struct meant *m = arg;
-	struct mst_node other;
+	bool others;
 	int r;
 
 	if (!bound(row, m->env->conf, m->p, &m->unbound))
 		return 0;
-	r = m->cse[0] ? mst_store_node_of_cse(m->env->store, m->cse, row->node, &other) : MST_STORE_NONE;
-	if (r < 0)
+	r = is_others(m, row, &others);
+	if (r)
 		return r;
-	if (!r) {
-		m->others = "the name in the certificate is bound to one node, and another node is called so: it does not prove the one";
+	if (others) {
+		m->others = "the name in the certificate is bound to one node, and another node is called so (as it may be after a move): it does not prove the one";
 		return 0;
 	}
 	m->two = m->two || (m->node && m->node != row->node);
@@ -198,6 +226,8 @@ static int by_issued(struct mst_role_env *env, const struct mst_peer *p, struct 
 	return r;
 }
 
+static const char no_node_certs[] = "the MEF takes no certificates of nodes (mef.node_certificates)";
+
 static int by_certificate(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
 {
 	size_t maf = role == MST_ROLE_MEF ? maf_of(env->conf, p) : env->conf->n_maf;
@@ -234,7 +264,7 @@ static int by_certificate(struct mst_role_env *env, enum mst_role role, const st
 		return 0;
 	}
 	if (node && role == MST_ROLE_MEF && env->conf->no_node_certs) {
-		nobody(w, "the MEF takes no certificates of nodes (mef.node_certificates)");
+		nobody(w, no_node_certs);
 		return 0;
 	}
 	if (!node) {
@@ -252,16 +282,6 @@ int mst_role_sim(struct mst_role_env *env, enum mst_sim_name by, const char *nam
 
 	memset(ret_who, 0, sizeof(*ret_who));
 	return r || !ret->node ? r : mst_role_client(env, "", ret->node, ret_who);
-}
-
-/* Whose name is it, by what it says that it is? 0 in *ret_node: of nobody that is known here. */
-static int node_called(struct mst_role_env *env, const char *id, int64_t *ret_node)
-{
-	struct mst_node found;
-	int r = mst_store_node_find(env->store, id, &found);
-
-	*ret_node = !r && mst_node_id_counts(&found, id) ? found.id : 0;
-	return r < 0 ? r : 0;
 }
 
 static void bind_client(struct mst_who *w, const char *id)
@@ -366,6 +386,10 @@ static int by_secret(struct mst_role_env *env, enum mst_role role, const struct 
 
 	if (role == MST_ROLE_MEF && mst_naf_of(env->conf, p->psk_identity, p->suite, &naf, &why) == MST_NAF_BTID)
 		return by_sim(env, role, &naf, w);
+	if (env->conf->no_secrets) {
+		nobody(w, mst_role_no_secrets(role));
+		return 0;
+	}
 	if (mst_id_normalise(MST_ID_KEY, mst_view_str(p->psk_identity), id))
 		r = mst_store_cred_get(env->store, MST_ROLE_SECRETS, id, &cred);
 	if (r < 0)
@@ -388,10 +412,14 @@ int mst_role_identify(struct mst_role_env *env, enum mst_role role, const struct
 	/* a listener lets one in for the sake of re-enrolment only (mef.est_grace) */
 	if (!r && p->how == MST_AUTH_CERT && p->cert.not_after && p->cert.not_after <= env->now)
 		nobody(w, "the certificate has expired");
+	/* one of ours is shown over EST, for its renewal (RFC 7030 4.2.2), however the node enrols; it is a node's certificate for all else */
+	else if (!r && role == MST_ROLE_MEF && env->conf->no_node_certs && w->cert_serial[0])
+		nobody(w, no_node_certs);
 	return r;
 }
 
-int mst_role_identify_lapsed(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
+/* By its certificate, key or secret. */
+static int proven(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
 {
 	memset(w, 0, sizeof(*w));
 	switch (p->how) {
@@ -416,6 +444,67 @@ int mst_role_identify_lapsed(struct mst_role_env *env, enum mst_role role, const
 	}
 	nobody(w, "this kind of authentication is not taken by this role");
 	return 0;
+}
+
+/* Is it one that this node had with a provider that it has left? */
+static int has_left(struct mst_role_env *env, const struct mst_who *w, const struct mst_san *name, bool *ret)
+{
+	struct mst_node_past past;
+	int r = mst_name_foreign(&w->node, w->sub.sp_fqdn, name->kind, name->value) ? mst_store_past_last(env->store, w->node.id, &past) : MST_STORE_NONE;
+
+	*ret = !r;
+	return r < 0 ? r : 0;
+}
+
+static bool shows(const struct mst_peer *p, const struct mst_san *name)
+{
+	char value[MST_ID_MAX];
+
+	for (size_t i = 0; p->how == MST_AUTH_CERT && i < p->cert.n_san; i++) {
+		const struct mst_san *san = &p->cert.san[i];
+
+		if (san->kind == MST_ID_FQDN && name->kind == MST_ID_CSE_ABS ?
+		    mst_cse_public_name(mst_view_str(name->value), value) && mst_id_equal(MST_ID_FQDN, mst_view_str(value), mst_view_str(san->value)) :
+		    san->kind == name->kind && mst_id_normalise(san->kind, mst_view_str(san->value), value) && !strcmp(value, name->value))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What proves a node stays with it when it moves (doc/decisions/0025), and so do the names that it had there with its former provider. Nothing is for
+ * it by such a name any more. In From it may say what stands in the certificate that it shows, since that is all that some nodes know of
+ * themselves; and a key of before makes it who it was, for the grace (mst_role_client).
+ */
+static int leave_names(struct mst_role_env *env, const struct mst_peer *p, struct mst_who *w)
+{
+	struct mst_san one;
+	bool left;
+
+	for (size_t i = 0; w->has_node && w->has_sub && i + w->n_shown < w->n_name;) {
+		int r = has_left(env, w, &w->name[i], &left);
+
+		if (r)
+			return r;
+		if (!left || !strcmp(w->name[i].value, w->id)) {
+			i++;
+			continue;
+		}
+		one = w->name[i];
+		memmove(&w->name[i], &w->name[i + 1], (--w->n_name - i) * sizeof(one));
+		if (shows(p, &one)) {
+			w->name[w->n_name++] = one;
+			w->n_shown++;
+		}
+	}
+	return 0;
+}
+
+int mst_role_identify_lapsed(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
+{
+	int r = proven(env, role, p, w);
+
+	return r ? r : leave_names(env, p, w);
 }
 
 int mst_role_whose(const struct mst_who *w, struct mst_whose *ret)

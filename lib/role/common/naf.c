@@ -176,6 +176,21 @@ static int is_taken(struct mst_role_env *env, enum mst_role role, const struct m
 	return r < 0 ? r : 0;
 }
 
+/*
+ * Has the session ended while the BSF was asked? A move, or muster gba flush, ends those of a BSF of this installation, and what is on its way then
+ * names the node as it was called.
+ */
+static int has_ended(struct mst_role_env *env, const struct mst_naf *n, bool *ret)
+{
+	static _Thread_local struct mst_gba_session s;
+	struct mst_view btid = mst_view_str(n->btid);
+	bool ours = env->conf->own_bsf[0] && mst_view_eq_nocase(gba_btid_domain(btid), mst_view_str(env->conf->own_bsf));
+	int r = ours ? mst_store_gba_session_get(env->store, n->btid, &s) : 0;
+
+	*ret = r > 0;
+	return r < 0 ? r : 0;
+}
+
 /* 0, MST_PSK_UNKNOWN with its event, or a fault. */
 static int take(struct mst_role_env *env, enum mst_role role, const struct mst_naf *n, const struct mst_psk_ask *q,
 		const struct mst_fetch_result *got, const struct mst_who *owner, struct mst_credential *cred)
@@ -215,6 +230,7 @@ int mst_naf_fetched(struct mst_role_env *env, enum mst_role role, const struct m
 	struct mst_credential cred;
 	char uid[MST_ID_MAX] = "", why[200] = "";
 	const char *no_uid = NULL;
+	bool ended;
 	int r;
 
 	memset(a, 0, sizeof(*a));
@@ -223,6 +239,11 @@ int mst_naf_fetched(struct mst_role_env *env, enum mst_role role, const struct m
 		no_uid = mst_naf_uid(got->text, uid);
 		if (no_uid)
 			return refusal(env, role, q, NULL, no_uid);
+		r = has_ended(env, n, &ended);
+		if (r)
+			return r;
+		if (ended)
+			return refusal(env, role, q, NULL, "the session of that B-TID was ended while the BSF was asked");
 		r = mst_role_client(env, uid, 0, &owner);
 		if (r)
 			return r;

@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+const char *mst_role_no_secrets(enum mst_role role)
+{
+	return role == MST_ROLE_BBN ? "the briefing node takes no makers' secrets (bbn.psk)" : "the MEF takes no makers' secrets (mef.psk)";
+}
+
 /* 0 with `cred`, MST_STORE_NONE, or a fault. */
 static int find(struct mst_role_env *env, const char *identity, struct mst_credential *cred)
 {
@@ -20,7 +25,8 @@ static int standing(struct mst_role_env *env, enum mst_role role, const char *id
 	static _Thread_local struct mst_who owner;
 	struct mst_peer p = { .how = MST_AUTH_PSK };
 	struct mst_credential cred;
-	int none = find(env, identity, &cred), r;
+	/* where none is taken all are as one that is not known, in what is asked for it, too */
+	int none = find(env, env->conf->no_secrets ? "" : identity, &cred), r;
 
 	if (none < 0)
 		return none;
@@ -72,6 +78,6 @@ int mst_role_secret_hint(struct mst_role_env *env, enum mst_role role, const cha
 	r = standing(env, role, identity, &unused, &whose, &why, &known);
 	if (r < 0)
 		return r;
-	MST_STR_SET(ret->why, r ? why : "identity known, key wrong");
+	MST_STR_SET(ret->why, env->conf->no_secrets ? mst_role_no_secrets(role) : r ? why : "identity known, key wrong");
 	return 0;
 }

@@ -44,6 +44,45 @@ static const struct mst_mef_link *mef_of(const struct mst_role_conf *conf, struc
 	return NULL;
 }
 
+/*
+ * Whose client is it? An absolute CSE-ID or AE-ID begins with the M2M-SP-ID (TS-0001 7.2); any other name belongs to no
+ * provider that a list could name.
+ */
+static bool may_vouch(const struct mst_mef_link *mef, const char *enrolee)
+{
+	struct mst_view v = mst_view_str(enrolee), sp;
+	bool absolute = v.n > 2 && v.p[0] == '/' && v.p[1] == '/';
+
+	sp = mst_view_sub(v, 2, v.n);
+	sp = mst_view_sub(sp, 0, mst_view_find(sp, '/'));
+	for (size_t i = 0; i < mef->n_sp && absolute; i++)
+		if (mst_id_equal(MST_ID_FQDN, sp, mst_view_str(mef->sp[i])))
+			return true;
+	return !mef->n_sp;
+}
+
+static const char no_mef[] = "the key identifier names no MEF that is configured here";
+
+/*
+ * A KeID is the word of the MEF that gave it, and ends when the operator takes that MEF out, or the client from those for whom it may speak. A
+ * KmID (its row names the KeID that it replaced) is this MAF's (8.8.2.3), whatever this MAF was called then. A B-TID is its BSF's.
+ */
+const char *mst_maf_unvouched(const struct mst_credential *c, const struct mst_role_conf *conf)
+{
+	struct mst_view via = mst_view_str(c->via), fqdn, bsf;
+	const struct mst_mef_link *mef;
+	struct gba_ua ua;
+
+	if (!mst_maf_is_enrolment(c->key_id, conf) || !fqdn_part(c->key_id, &fqdn))
+		return NULL;
+	if (mst_naf_cred(c->via, &ua, &bsf))
+		return "the B-TID is of no BSF that is configured here (bsfs, domains)";
+	if (mst_view_find(via, '@') < via.n)
+		return NULL;
+	mef = mef_of(conf, fqdn);
+	return !mef ? no_mef : may_vouch(mef, c->client_id) ? NULL : "the client is of no provider in maf.mefs.sps of the MEF that gave the key";
+}
+
 static bool fill_fetch(const char *key_id, const struct mst_mef_link *mef, const struct mst_role_conf *conf, struct mst_fetch *f)
 {
 	struct mst_writer w = mst_writer_of(f->path, sizeof(f->path));
@@ -86,8 +125,8 @@ void mst_maf_decide_lookup(const char *key_id, const struct mst_credential *cred
 		why = "the key has expired";
 	else if (cred && cred->purpose != MST_PURPOSE_KM)
 		why = "the key is not for this use";
-	else if (cred && mst_decide_standing(owner, now, &why) == 0)
-		why = NULL;
+	else if (cred && !(why = mst_maf_unvouched(cred, conf)))
+		(void)mst_decide_standing(owner, now, &why);
 	if (cred && !why) {
 		mst_maf_release(cred, &ret->release);
 		return;
@@ -106,7 +145,7 @@ void mst_maf_decide_lookup(const char *key_id, const struct mst_credential *cred
 	if (mef && fill_fetch(key_id, mef, conf, &ret->fetch))
 		ret->outcome = MST_PSK_FETCH;
 	else
-		MST_STR_SET(ret->why, "the key identifier names no MEF that is configured here");
+		MST_STR_SET(ret->why, no_mef);
 }
 
 static const char *const fetch_end[] = {
@@ -125,23 +164,6 @@ static const char *const fetch_end[] = {
 static const char *fetch_event(enum mst_fetch_end end)
 {
 	return end == MST_FETCH_REVOKED ? "mef-revoked" : end == MST_FETCH_LIST_STALE ? "mef-list-stale" : "psk-refused";
-}
-
-/*
- * Whose client is it? An absolute CSE-ID or AE-ID begins with the M2M-SP-ID (TS-0001 7.2); any other name belongs to no
- * provider that a list could name.
- */
-static bool may_vouch(const struct mst_mef_link *mef, const char *enrolee)
-{
-	struct mst_view v = mst_view_str(enrolee), sp;
-	bool absolute = v.n > 2 && v.p[0] == '/' && v.p[1] == '/';
-
-	sp = mst_view_sub(v, 2, v.n);
-	sp = mst_view_sub(sp, 0, mst_view_find(sp, '/'));
-	for (size_t i = 0; i < mef->n_sp && absolute; i++)
-		if (mst_id_equal(MST_ID_FQDN, sp, mst_view_str(mef->sp[i])))
-			return true;
-	return !mef->n_sp;
 }
 
 bool mst_maf_decide_fetched(const char *key_id, const struct mst_fetch_result *got, const struct mst_who *owner,
@@ -165,7 +187,7 @@ bool mst_maf_decide_fetched(const char *key_id, const struct mst_fetch_result *g
 	if (fqdn_part(key_id, &fqdn))
 		mef = mef_of(conf, fqdn);
 	if (!mef)
-		why = "the key identifier names no MEF that is configured here";
+		why = no_mef;
 	else if (!got->enrolee_id[0] || !mst_printable_ascii(mst_view_str(got->enrolee_id)))
 		why = "the MEF named no enrolee";
 	else if (got->lifetime <= now)
@@ -407,6 +429,14 @@ static void decide_call(const struct mst_call *c, const struct mst_who *w, const
 void mst_maf_decide(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
                     const struct mst_role_conf *conf, mst_time now, const struct mst_chance *chance, struct mst_verdict *v)
 {
+	const char *why = w->has_cred ? mst_maf_unvouched(&w->cred, conf) : NULL;
+
+	if (why) {
+		/* as to whom nobody is known (mst_decide_admit) */
+		mst_refuse(v, MST_RSC_NO_PRIVILEGE, "not known here", why);
+		v->close = true;
+		return;
+	}
 	if (!mst_decide_admit(w, c, now, v))
 		return;
 	decide_call(c, w, r, conf, now, chance, v);

@@ -25,5 +25,7 @@ bool mst_maf_decide_fetched(const char *key_id, const struct mst_fetch_result *g
 void mst_maf_release(const struct mst_credential *cred, struct mst_release *ret);
 /* A KeID (of a MEF), in contrast to a KmID of this MAF. */
 bool mst_maf_is_enrolment(const char *key_id, const struct mst_role_conf *conf);
+/* Why a key that is here is nobody's any more by what is configured now; NULL: it stands. */
+const char *mst_maf_unvouched(const struct mst_credential *c, const struct mst_role_conf *conf);
 
 #endif

@@ -173,6 +173,7 @@ static int keep(struct mst_role_env *env, const struct mst_fetch_result *got, st
 
 /* Does the client hold a key that another MEF, or a BSF, vouched for? */
 struct elsewhere {
+	const struct mst_role_conf *conf;
 	struct mst_view fqdn;
 	mst_time now;
 	bool found;
@@ -185,7 +186,7 @@ static int of_another(void *arg, const struct mst_credential *c)
 	struct gba_ua ua;
 
 	/* a KmID came to be through the KeID that it replaces */
-	if (c->state == MST_CRED_REVOKED || c->expires <= e->now)
+	if (c->state == MST_CRED_REVOKED || c->expires <= e->now || mst_maf_unvouched(c, e->conf))
 		return 0;
 	if (!mst_naf_cred(c->via, &ua, &fqdn) && !mst_key_id_split(mst_view_str(c->via), &rel, &fqdn) && !mst_key_id_split(mst_view_str(c->key_id), &rel, &fqdn))
 		return 0;
@@ -199,7 +200,7 @@ static int of_another(void *arg, const struct mst_credential *c)
  */
 static int of_this_mef(struct mst_role_env *env, const struct mst_credential *cred, bool *ret_yes)
 {
-	struct elsewhere e = { .now = env->now };
+	struct elsewhere e = { .conf = env->conf, .now = env->now };
 	struct mst_view rel;
 	int r = 0;
 
@@ -209,6 +210,23 @@ static int of_this_mef(struct mst_role_env *env, const struct mst_credential *cr
 	return r < 0 ? r : 0;
 }
 
+/*
+ * Whose key is it? The MEF says a name. Of a MEF of this installation the row of Ke says which node, also when a move has given that another
+ * name since; and whether all that it enrolled with has ended meanwhile, for a move that is over finds nothing that comes later.
+ */
+static int whose(struct mst_role_env *env, const char *id, const struct mst_fetch_result *got, struct mst_who *ret, bool *ret_ended)
+{
+	struct mst_credential ke;
+	char enrolee[MST_ID_MAX];
+	int r = mst_store_cred_get(env->store, MST_ROLE_MEF, id, &ke);
+
+	if (r < 0)
+		return r;
+	*ret_ended = r == 0 && ke.state == MST_CRED_REVOKED;
+	mst_id_enrolee(got->enrolee_id, enrolee);
+	return mst_role_client(env, enrolee, r == 0 ? ke.node : 0, ret);
+}
+
 static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_fetch_result *got, struct mst_psk_answer *a)
 {
 	struct mst_credential cred, had;
@@ -216,7 +234,7 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 	char id[MST_ID_MAX], why[200] = "";
 	const char *what;
 	struct mst_naf naf;
-	bool own;
+	bool own, ended;
 	int r;
 
 	memset(a, 0, sizeof(*a));
@@ -225,12 +243,11 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(q->identity), id))
 		return unknown(env, q, NULL, "the identity is no key identifier");
 	if (got->end == MST_FETCH_OK) {
-		char enrolee[MST_ID_MAX];
-
-		mst_id_enrolee(got->enrolee_id, enrolee);
-		r = mst_role_client(env, enrolee, 0, &owner);
+		r = whose(env, id, got, &owner, &ended);
 		if (r)
 			return r;
+		if (ended)
+			return unknown(env, q, &owner, "the key was revoked while the MEF was asked for it");
 	}
 	if (!mst_maf_decide_fetched(id, got, &owner, env->conf, env->now, &cred, &what, why)) {
 		r = refusal(env, q, &owner, what, why);

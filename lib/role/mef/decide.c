@@ -81,10 +81,12 @@ static bool fetch_refused(const struct mst_call *c, const struct mst_who *w, con
  * The MAF has the key: by fetch or, with the same effect, by retrieval of the registered key. It asks as soon as
  * anybody names the KeID in a handshake, which proves nothing about the node: no key goes, no key counts as used, and
  * the node is enrolled only when our MAF has seen it use the key (doc/decisions/0004). Of a MAF elsewhere nothing more
- * will ever be heard here.
+ * will ever be heard here, so what the operator opened a window for is done when it is first given a key that enrols (SUID 21).
  */
-static void handed_to_maf(const struct mst_records *r, const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v)
+static void handed_to_maf(const struct mst_records *r, int suid, const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v)
 {
+	bool first = r->has_cred && !r->cred.last_used && suid == 21;
+
 	if (r->has_cred) {
 		v->put_cred = true;
 		v->cred = r->cred;
@@ -94,6 +96,8 @@ static void handed_to_maf(const struct mst_records *r, const struct mst_role_con
 		return;
 	v->put_node = true;
 	v->node = r->owner.node;
+	if (conf->maf_elsewhere && first)
+		v->node.reenrol_until = 0;
 	if (v->node.state == MST_NODE_ENROLLED)
 		return;
 	MST_STR_SET(v->node.last_step, "mef-fetch");
@@ -134,7 +138,7 @@ void mst_mef_decide_fetch(const struct mst_call *c, const struct mst_who *w, con
 	v->body = MST_BODY_FETCHED;
 	MST_STR_SET(v->enrolee, r->cred.client_id);
 	v->lifetime = mst_decide_expiry(&r->owner, conf, r->cred.expires, now);
-	handed_to_maf(r, conf, now, v);
+	handed_to_maf(r, c->suid, conf, now, v);
 }
 
 void mst_mef_decide_config(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r, mst_time now,
@@ -183,7 +187,7 @@ void mst_mef_decide(const struct mst_call *c, const struct mst_who *w, const str
 	case MST_CALL_KEY_GET:
 		mst_decide_key_get(c, w, r, conf, now, v);
 		if (v->rsc == MST_RSC_OK && w->kind == MST_WHO_MAF && r->keyreg.suid == 21)
-			handed_to_maf(r, conf, now, v);
+			handed_to_maf(r, r->keyreg.suid, conf, now, v);
 		return;
 	case MST_CALL_KEY_SET: mst_decide_key_set(c, w, r, conf, now, v); return;
 	case MST_CALL_KEY_DELETE:
