@@ -35,8 +35,8 @@ struct mst_diam_config {
 	bool zh, zn;                           /* applications that are told to peers */
 	/* TLS, wanted when a peer has it: PEM, the others DER */
 	struct mst_view chain_pem, key_pkcs8;
-	const struct mst_view *anchors, *crls;
-	size_t n_anchors, n_crls;
+	const struct mst_view *anchors;
+	size_t n_anchors;
 	const struct mst_view *without;        /* some of `anchors`: for our own certificate, but for no peer's */
 	size_t n_without;                      /* MST_DIAM_WITHOUT at most */
 	unsigned retry, watchdog;              /* seconds: between attempts to connect (Tc); of silence (Tw, at least 6) */
@@ -59,6 +59,11 @@ struct mst_diam_ops {
 
 /* Files in memory of which the library reads: before a sandbox forbids to make any. 0 or a fault with `d`. */
 MST_MUST_CHECK int mst_diam_prepare(const struct mst_diam_config *c, struct mst_diam **ret_n, struct mst_diag *d);
+/*
+ * The revocation lists that count from now on, in place of those before: of who comes, and of who is here. He is not heard any more
+ * when he is on one, and gets nothing; `ret_gone`: the library ends no connection of its own accord, so this process is to end.
+ */
+MST_MUST_CHECK int mst_diam_lists(struct mst_diam *n, const struct mst_view *crls, size_t n_crls, bool *ret_gone);
 /* Threads, sockets, first attempts to connect. Once in a process. */
 MST_MUST_CHECK int mst_diam_start(struct mst_diam *n, const struct mst_diam_ops *ops, void *owner, struct mst_diag *d);
 int mst_diam_fd(const struct mst_diam *n);      /* readable: call mst_diam_pump() */

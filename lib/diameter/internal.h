@@ -41,7 +41,7 @@ MST_MUST_CHECK int diam_settings_without(const struct mst_diam_files *f);
 
 /* peers.c: tables of who is configured and who is connected; from any thread. */
 MST_MUST_CHECK int diam_peers_begin(const struct mst_diam_config *c);
-MST_MUST_CHECK int diam_peers_hooks(void);
+MST_MUST_CHECK int diam_peers_hooks(bool tls);
 void diam_peers_end(void);
 /* May this connected peer be heard? Then: which of those that are configured it is, and how many are connected, it among them. */
 struct diam_peer { size_t place, open; bool relay; };

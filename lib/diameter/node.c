@@ -290,7 +290,7 @@ int mst_diam_start(struct mst_diam *n, const struct mst_diam_ops *ops, void *own
 	diam_settings_close(&n->files);
 	if (r)
 		return failed(d, "the library does not take its settings");
-	if (diam_dictionary(&n->dict) || support(n) || diam_peers_hooks())
+	if (diam_dictionary(&n->dict) || support(n) || diam_peers_hooks(n->conf.n_anchors))
 		return failed(d, "the library does not take the dictionary");
 	n->started = true;
 	if (fd_core_start() || fd_core_waitstartcomplete())

@@ -100,10 +100,6 @@ static int put_tls(const struct mst_diam_config *c, struct mst_diam_files *f, st
 		r = pem_file(f, "CERTIFICATE", c->anchors[i], path);
 		line(w, "TLS_CA", path);
 	}
-	for (size_t i = 0; i < c->n_crls && !r; i++) {
-		r = pem_file(f, "X509 CRL", c->crls[i], path);
-		line(w, "TLS_CRL", path);
-	}
 	r = r ? r : group_file(f, path);
 	if (!r)
 		line(w, "TLS_DH_File", path);

@@ -48,6 +48,7 @@ void connector_report(struct connector *c, struct job *j, struct mst_fetch_resul
 void connector_report_end(struct connector *c, struct job *j, enum mst_fetch_end end, const char *detail);
 enum mst_fetch_end connector_end_of_tls(enum mst_tls_end e);
 struct mst_tls_ctx *connector_tls(const struct connector *c, const struct mst_fetch *f);
+void connector_new_trust(struct connector *c);          /* c->tls is another one now */
 
 /* connector-sbi.c */
 void connector_sbi_take(struct connector *c, struct job *j);

@@ -179,6 +179,14 @@ enum mst_fetch_end connector_end_of_tls(enum mst_tls_end e)
 	return MST_FETCH_UNREACHABLE;
 }
 
+static void put_back(struct connector *c, struct job *j)
+{
+	j->next = c->head;
+	c->head = j;
+	if (!j->next)
+		c->tail = &j->next;
+}
+
 static void on_end(void *owner, struct mst_client *client, enum mst_tls_end why, const char *detail)
 {
 	struct session *s = owner;
@@ -194,10 +202,7 @@ static void on_end(void *owner, struct mst_client *client, enum mst_tls_end why,
 	if (j && again && !j->retried && connector_end_of_tls(why) == MST_FETCH_UNREACHABLE) {
 		/* a kept session that the server has closed in the meantime, or a new one for which it has new settings; GET may be repeated */
 		j->retried = true;
-		j->next = c->head;
-		c->head = j;
-		if (!j->next)
-			c->tail = &j->next;
+		put_back(c, j);
 	} else if (j) {
 		connector_report_end(c, j, connector_end_of_tls(why), text);
 	}
@@ -319,6 +324,17 @@ static bool same_server(const struct session *s, const struct mst_fetch *f)
 	       !strcmp(s->connect_to, f->connect_to);
 }
 
+static void tell_no_anchors(struct connector *c, struct job *j)
+{
+	char text[160] = "this role asks nobody";
+
+	for (size_t i = 0; i < MST_ASKERS; i++)
+		if (mst_askers[i].role == j->f.role && mst_askers[i].kind == j->f.kind)
+			snprintf(text, sizeof(text), "no trust anchors for other servers: set %s.%s", mst_role_name[j->f.role],
+				 mst_askers[i].anchors);
+	connector_report_end(c, j, MST_FETCH_UNTRUSTED, text);
+}
+
 /* Give `j` to a session; false when it must wait for one. */
 static bool place(struct connector *c, struct job *j)
 {
@@ -326,6 +342,10 @@ static bool place(struct connector *c, struct job *j)
 	struct session *s;
 	size_t at;
 
+	if (!connector_tls(c, &j->f)) {         /* a reload has taken them while it waited */
+		tell_no_anchors(c, j);
+		return true;
+	}
 	for (size_t i = 0; i < SESSIONS_MAX; i++) {
 		s = c->session[i];
 		if (!s || s->epoch != c->epoch || !same_server(s, &j->f))
@@ -365,17 +385,6 @@ static void pump(struct connector *c)
 		}
 	}
 	c->tail = at;
-}
-
-static void tell_no_anchors(struct connector *c, struct job *j)
-{
-	char text[160] = "this role asks nobody";
-
-	for (size_t i = 0; i < MST_ASKERS; i++)
-		if (mst_askers[i].role == j->f.role && mst_askers[i].kind == j->f.kind)
-			snprintf(text, sizeof(text), "no trust anchors for other servers: set %s.%s", mst_role_name[j->f.role],
-				 mst_askers[i].anchors);
-	connector_report_end(c, j, MST_FETCH_UNTRUSTED, text);
 }
 
 static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f, int fd)
@@ -492,6 +501,23 @@ static int connector_start(struct mst_unit *u, struct mst_diag *d)
 	return make_tls(c, d, c->tls);
 }
 
+void connector_new_trust(struct connector *c)
+{
+	c->epoch++;
+	for (size_t i = 0; i < SESSIONS_MAX; i++) {
+		struct session *s = c->session[i];
+
+		/* old trust must not live on in kept sessions; nor ask in one that is just opening, which its server may draw out */
+		if (!s || (s->job && s->open))
+			continue;
+		if (s->job)
+			put_back(c, s->job);
+		session_free(s);
+	}
+	connector_sbi_reload(c);
+	pump(c);
+}
+
 static int connector_reload(struct mst_unit *u, struct mst_diag *d)
 {
 	struct connector *c = (struct connector *)(void *)u;
@@ -502,11 +528,7 @@ static int connector_reload(struct mst_unit *u, struct mst_diag *d)
 		return r;
 	free_tls(c->tls);
 	memcpy(c->tls, tls, sizeof(c->tls));
-	c->epoch++;
-	for (size_t i = 0; i < SESSIONS_MAX; i++)       /* old trust must not live on in kept sessions */
-		if (c->session[i] && !c->session[i]->job)
-			session_free(c->session[i]);
-	connector_sbi_reload(c);
+	connector_new_trust(c);
 	return 0;
 }
 

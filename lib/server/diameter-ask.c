@@ -95,6 +95,8 @@ void ask_fetch(struct diameter *d, uint64_t frame, struct mst_view payload)
 	d->questions = q;
 	if (q->f.kind == MST_FETCH_KEY || q->f.binding != MST_BIND_DIAMETER) {
 		report_end(d, q, MST_FETCH_MALFORMED, "not to be asked by Diameter");
+	} else if (d->again) {
+		report_end(d, q, MST_FETCH_BUSY, "the process of Diameter begins anew");
 	} else if (!mst_diam_is_open(d->node, q->f.server_name) && !relay_open(d)) {
 		snprintf(words, sizeof(words), peer_of(d, q->f.server_name) ? "the Diameter peer %.100s is not connected" :
 			 "%.60s is no peer of diameter.peers, and no agent is connected", q->f.server_name);

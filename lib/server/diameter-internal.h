@@ -21,9 +21,11 @@ struct diameter {
 	struct question *questions;
 	uint64_t next;                    /* of exchanges and of questions: a number is used once */
 	struct mst_conf_diameter as;      /* settings that it was started with */
-	bool again;                       /* they, or the certificates, are others now: the process ends and begins anew */
+	const char *again;                /* why the process ends, to begin anew; NULL: it does not. Nothing begins any more, and when nothing … */
+	mst_ms hurry;                     /* … is under way, but not later than this, it ends */
+	bool ending;
+	bool without[MST_MATERIAL_ANCHORS];     /* which of those whose list is required had none when it was started */
 	mst_time lists_until;             /* then a list that counts ends or begins, and so does the process */
-	mst_ms hurry;                     /* when it ends whatever is under way; 0: not because of lists */
 	uint8_t *out;                     /* MST_FRAME_MAX: a frame's payload, or a message's AVPs */
 	uint8_t *text;                    /* the same */
 	uint8_t *arena;                   /* what is unescaped on the way between XML and JSON */

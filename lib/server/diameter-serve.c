@@ -146,6 +146,9 @@ static uint32_t begin(struct diameter *d, struct call *c, const struct mst_dm *m
 	*why = "the Origin-Host is no name";
 	if (!mst_id_normalise(MST_ID_FQDN, m->origin_host, c->peer))
 		return MST_DM_INVALID_AVP_VALUE;
+	*why = "we begin anew";
+	if (d->again)
+		return MST_DM_TOO_BUSY;
 	*why = "we are busy";
 	if (m->application == MST_DM_ZH) {
 		if (!mst_view_to_str(m->impi, c->impi, sizeof(c->impi)))

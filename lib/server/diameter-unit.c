@@ -9,7 +9,7 @@
 #include "server/diameter-internal.h"
 #include "server/diameter.h"
 
-#define HURRY_MS 5000                     /* for what is under way when a list has ended */
+#define HURRY_MS 5000                     /* for what is under way when the process is to begin anew */
 
 static void on_log(void *arg, bool error, const char *text)
 {
@@ -157,7 +157,7 @@ static bool listed(struct diameter *d, const struct mst_material *m, struct mst_
 	return until;
 }
 
-static size_t without_list(struct diameter *d, const struct mst_material *m, struct mst_view ret[MST_MATERIAL_ANCHORS])
+static size_t without_list(struct diameter *d, const struct mst_material *m, bool ret_is[MST_MATERIAL_ANCHORS], struct mst_view ret[MST_MATERIAL_ANCHORS])
 {
 	mst_time now = (mst_time)time(NULL);
 	struct mst_cert_info info;
@@ -165,7 +165,8 @@ static size_t without_list(struct diameter *d, const struct mst_material *m, str
 
 	d->lists_until = MST_NEVER;
 	for (size_t i = 0; i < m->n_crl_issuers; i++) {
-		if (listed(d, m, m->crl_issuer[i], now))
+		ret_is[i] = !listed(d, m, m->crl_issuer[i], now);
+		if (!ret_is[i])
 			continue;
 		if (mst_cert_info(m->crl_issuer[i], &info, NULL))
 			info.subject[0] = '\0';
@@ -182,6 +183,8 @@ static int diameter_start(struct mst_unit *u, struct mst_diag *diag)
 	const struct mst_material *m = mst_unit_material(u, MST_ROLE_NONE);
 	const struct mst_conf_diameter *c = &u->conf->diameter;
 	struct mst_view without[MST_MATERIAL_ANCHORS];
+	bool gone;
+	int r;
 	struct mst_diam_config n = { .identity = c->identity, .realm = c->realm, .n_listen = c->n_listen, .port = (uint16_t)c->port,
 		.secure_port = (uint16_t)c->secure_port, .peer = d->peer, .zh = true, .zn = true, .retry = (unsigned)c->retry,
 		.watchdog = (unsigned)c->watchdog, .requests_max = (size_t)u->conf->limits.requests, .log = on_log, .log_arg = d };
@@ -201,11 +204,10 @@ static int diameter_start(struct mst_unit *u, struct mst_diag *diag)
 		n.anchors = m->anchor;
 		n.n_anchors = m->n_anchors;
 		n.without = without;
-		n.n_without = without_list(d, m, without);
-		n.crls = m->crl;
-		n.n_crls = m->n_crls;
+		n.n_without = without_list(d, m, d->without, without);
 	}
-	return mst_diam_prepare(&n, &d->node, diag);
+	r = mst_diam_prepare(&n, &d->node, diag);
+	return r || !m ? r : mst_diam_lists(d->node, m->crl, m->n_crls, &gone);
 }
 
 /* The library's threads begin in the sandbox. */
@@ -226,6 +228,34 @@ static bool same(const void *a, const void *b, size_t n)
 	return !memcmp(a, b, n);
 }
 
+static void begin_again(struct diameter *d, const char *why)
+{
+	if (d->again)
+		return;
+	d->again = why;
+	d->hurry = mst_now_ms() + HURRY_MS;
+}
+
+/*
+ * Lists are made anew again and again, for nodes, too: that is no reason to cut everybody. They count at once. But an anchor that
+ * comes or goes by them is the library's, and whoever is here and revoked is to go.
+ */
+static int take_lists(struct diameter *d, const struct mst_material *m, struct mst_diag *diag)
+{
+	struct mst_view without[MST_MATERIAL_ANCHORS];
+	bool is[MST_MATERIAL_ANCHORS] = { false }, gone;
+	int r = mst_diam_lists(d->node, m->crl, m->n_crls, &gone);
+
+	if (r) {
+		mst_diag_set(diag, 0, "diameter.crls", "the library cannot read a list", NULL);
+		return r;
+	}
+	(void)without_list(d, m, is, without);
+	if (gone || !same(is, d->without, sizeof(is)))
+		begin_again(d, "begins again with the lists of now");
+	return 0;
+}
+
 /*
  * The library takes its settings once. When ours are others now, this process ends once it has said that it took them over,
  * and the supervisor starts it again. Material is compared where it comes in: see mst_unit.material_changed.
@@ -233,17 +263,17 @@ static bool same(const void *a, const void *b, size_t n)
 static int diameter_reload(struct mst_unit *u, struct mst_diag *diag)
 {
 	struct diameter *d = (struct diameter *)(void *)u;
+	const struct mst_material *m = mst_unit_material(u, MST_ROLE_NONE);
 
-	(void)diag;
-	d->again = u->material_changed || !same(&d->as, &u->conf->diameter, sizeof(d->as));
-	return 0;
+	if (u->material_changed || !same(&d->as, &u->conf->diameter, sizeof(d->as)))
+		begin_again(d, "begins again with the new settings");
+	return m && d->node ? take_lists(d, m, diag) : 0;
 }
 
 static void diameter_tick(struct mst_unit *u)
 {
 	struct diameter *d = (struct diameter *)(void *)u;
 	uint64_t open = 0;
-	bool idle;
 
 	if (!d->node)
 		return;
@@ -254,16 +284,13 @@ static void diameter_tick(struct mst_unit *u)
 	u->m.v[MST_M_DIAMETER_PEERS] = d->n_peers;
 	u->m.v[MST_M_DIAMETER_OPEN] = open;
 	u->m.v[MST_M_WAITING] = mst_diam_waiting(d->node);
-	if (d->lists_until && d->lists_until <= (mst_time)time(NULL) && !d->hurry) {
+	if (d->lists_until && d->lists_until <= (mst_time)time(NULL) && !d->again) {
 		mst_log(&u->log, MST_LOG_WARNING, "a revocation list that is required has ended, or another begins", NULL);
-		d->hurry = mst_now_ms() + HURRY_MS;
+		begin_again(d, "begins again with the lists of now");
 	}
-	idle = !d->calls && !d->questions;
-	if (!u->done && ((d->again && idle) || (d->hurry && (idle || d->hurry <= mst_now_ms())))) {
-		mst_log(&u->log, MST_LOG_INFO, d->hurry ? "begins again with the lists of now" : "begins again with the new settings", NULL);
-		d->again = false;              /* the last metrics are another tick */
-		d->hurry = 0;
-		d->lists_until = 0;
+	if (d->again && !d->ending && ((!d->calls && !d->questions) || d->hurry <= mst_now_ms())) {
+		mst_log(&u->log, MST_LOG_INFO, d->again, NULL);
+		d->ending = true;              /* the last metrics are another tick */
 		mst_unit_done(u);
 	}
 }

@@ -317,10 +317,20 @@ void mst_material_deinit(struct mst_material *m)
 	memset(m, 0, sizeof(*m));
 }
 
-bool mst_material_same(const struct mst_material *a, const struct mst_material *b)
+static bool same_all(const struct mst_view *a, size_t n_a, const struct mst_view *b, size_t n_b)
 {
-	return a->n_octets == b->n_octets && !memcmp(a->octets, b->octets, a->n_octets) &&
-	       mst_ct_equal(a->key_pkcs8, b->key_pkcs8);
+	size_t i = 0;
+
+	while (i < n_a && i < n_b && mst_view_eq(a[i], b[i]))
+		i++;
+	return i == n_a && i == n_b;
+}
+
+bool mst_material_same_but_lists(const struct mst_material *a, const struct mst_material *b)
+{
+	return mst_view_eq(a->chain_pem, b->chain_pem) && mst_ct_equal(a->key_pkcs8, b->key_pkcs8) &&
+	       same_all(a->anchor, a->n_anchors, b->anchor, b->n_anchors) &&
+	       same_all(a->crl_issuer, a->n_crl_issuers, b->crl_issuer, b->n_crl_issuers);
 }
 
 int mst_material_maf_anchor(const struct mst_conf *c, uint8_t ret_sha256[MST_SHA256_LEN], struct mst_diag *d)

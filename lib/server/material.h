@@ -39,7 +39,7 @@ MST_MUST_CHECK int mst_material_makers(const struct mst_conf *c, struct mst_make
 /* Takes a copy. False when malformed. */
 MST_MUST_CHECK bool mst_material_decode(struct mst_view v, struct mst_material *ret_m);
 void mst_material_deinit(struct mst_material *m);
-bool mst_material_same(const struct mst_material *a, const struct mst_material *b);
+bool mst_material_same_but_lists(const struct mst_material *a, const struct mst_material *b);
 /*
  * The TLS settings of a server (`ops`: of its role) or of the connector (`ops` NULL). 0 or a fault that `d` explains.
  */

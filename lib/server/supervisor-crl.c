@@ -123,7 +123,8 @@ static bool taken_over(struct supervisor *s)
 	for (size_t i = 0; i < s->n; i++) {
 		struct child *c = &s->child[i];
 
-		if (c->kind == MST_PROC_CONNECTOR || (c->kind == MST_PROC_LISTENER && supervisor_speaks_tls(c->role)))
+		if (c->kind == MST_PROC_CONNECTOR || (c->kind == MST_PROC_LISTENER && supervisor_speaks_tls(c->role)) ||
+		    (c->kind == MST_PROC_DIAMETER && mst_conf_diameter_tls(s->conf)))
 			reload_tell(c);
 	}
 	return true;

@@ -599,6 +599,38 @@ static void our_settings_change_under_a_handshake(void **state)
 	assert_int_equal(t.requests, 1);
 }
 
+/* Likewise with a MEF, and nothing is asked under the old ones: it may be revoked by now. */
+static void trust_ends_under_a_handshake(void **state)
+{
+	struct mst_fetch f = fetch_of(MST_FETCH_KEY);
+	struct connector *c = (struct connector *)(void *)t.unit;
+	struct mst_tls_ctx *trust[] = { t.client_tls, NULL };
+
+	(void)state;
+	without_h2(MST_TLS_BOTH);
+	snprintf(f.path, sizeof(f.path), "/key");
+	t.body[1] = "{}";
+	for (unsigned k = 0; k < MST_COUNT(trust); k++) {
+		for (size_t i = 0; i < MST_ASKERS; i++)
+			if (mst_askers[i].kind == MST_FETCH_KEY && !c->tls[i])
+				c->tls[i] = tls_ctx_ref(t.client_tls);
+		t.requests = t.results = 0;
+		snprintf(f.uri, sizeof(f.uri), "https://mef.example.com:%u/%u", t.port, k);
+		send_fetch(&f, 7);
+		for (uint64_t n = mst_server_stats(t.server).accepted; mst_server_stats(t.server).accepted == n && !t.results;)
+			event_base_loop(t.base, EVLOOP_ONCE);
+		for (size_t i = 0; i < MST_ASKERS; i++)
+			if (mst_askers[i].kind == MST_FETCH_KEY && !trust[k])
+				c->tls[i] = mst_tls_ctx_free(c->tls[i]);
+		connector_new_trust(c);
+		assert_int_equal(t.requests, 0);
+		until(&t.results, 1);
+		assert_int_equal(t.requests, trust[k] ? 1 : 0);
+		assert_int_equal(t.r.end, trust[k] ? MST_FETCH_MALFORMED : MST_FETCH_UNTRUSTED);
+	}
+	assert_true(mst_server_stats(t.server).accepted == 3 && mst_server_stats(t.server).handshakes == 1);
+}
+
 /* But not for ever, and not where no session was. */
 static void gives_up(void **state)
 {
@@ -636,7 +668,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_on_one_session, up, down), cmocka_unit_test_setup_teardown(few_on_each_of_http1, up, down),
 		cmocka_unit_test_setup_teardown(idle_sessions_give_way, up, down),
 		cmocka_unit_test_setup_teardown(asks_again, up, down), cmocka_unit_test_setup_teardown(session_ends_under_a_request, up, down),
-		cmocka_unit_test_setup_teardown(our_settings_change_under_a_handshake, up, down), cmocka_unit_test_setup_teardown(gives_up, up, down),
+		cmocka_unit_test_setup_teardown(our_settings_change_under_a_handshake, up, down),
+		cmocka_unit_test_setup_teardown(trust_ends_under_a_handshake, up, down), cmocka_unit_test_setup_teardown(gives_up, up, down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,7 +199,7 @@ static int take_material(struct mst_unit *u, struct mst_view payload)
 	if (i == u->n_materials)
 		u->n_materials++;
 	else {
-		u->material_changed = u->material_changed || !mst_material_same(&u->material[i], &m);
+		u->material_changed = u->material_changed || !mst_material_same_but_lists(&u->material[i], &m);
 		mst_material_deinit(&u->material[i]);
 	}
 	u->material[i] = m;

@@ -59,7 +59,7 @@ struct mst_unit {
 	mst_time crl_made, crl_until;
 	struct mst_material material[MST_UNIT_MATERIALS];
 	size_t n_materials;
-	bool material_changed;             /* by what came last, since start() */
+	bool material_changed;             /* since start(), and more of it than its lists */
 	struct mst_channel channel;
 	struct mst_metrics m;
 	struct mst_crash crash;

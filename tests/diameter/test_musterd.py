@@ -27,11 +27,13 @@ OURS, BSF, OTHER = "node.ours.example", "bsf.foreign.example", "other.foreign.ex
 def world(tmp_path_factory):
     d = tmp_path_factory.mktemp("musterd")
     inst = Installation(d / "inst", gba="00101")
-    port = free_port()
+    port, secure = free_port(), free_port()
+    run(MUSTER, "cert", "issue", "--ca", "acme", "--fqdn", OURS, "--out", inst.dir / "tls/diameter", cwd=inst.dir / "makers")
     inst.configure(replace={f'bsfs = ["{inst.bsf}"]': f'bsfs = ["{inst.bsf}", "{BSF}", "{SECOND}"]',
                             "  mnc_digits = 2;\n": '  mnc_digits = 2;\n  vector_burst = 1000;\n  vector_interval = "1s";\n'}, add=f'''
-diameter = {{ identity = "{OURS}"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {port}; secure_port = 0; retry = "1s";
-  peers = ( {{ identity = "{BSF}"; realm = "foreign.example"; tls = false; }},
+diameter = {{ identity = "{OURS}"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {port}; secure_port = {secure}; retry = "1s";
+  certificate = "tls/diameter.pem"; key = "tls/diameter.key"; anchors = ["keeper/ca.pem", "makers/acme.pem"]; crls = ["crls/"];
+  peers = ( {{ identity = "{BSF}"; realm = "foreign.example"; tls = false; }}, {{ identity = "{inst.bbn}"; realm = "sp.example"; }},
             {{ identity = "{SECOND}"; realm = "ours.example"; tls = false; ipsec = true; }} ); }};
 ''')
     inst.start()
@@ -40,7 +42,7 @@ diameter = {{ identity = "{OURS}"; realm = "ours.example"; listen = ["127.0.0.1"
         stdin=f"milenage:{K.hex()}:op:{OP.hex()}={binascii.crc_hqx(K + OP, 0xFFFF):04X}\n")
     inst.peer = peer(d, BSF, "foreign.example", OURS, port)
     inst.peer.line("open " + OURS)
-    inst.port, inst.work = port, d
+    inst.port, inst.secure, inst.work = port, secure, d
     yield inst
     inst.peer.end()
     assert inst.stop() == 0, inst.log_text()
@@ -80,11 +82,11 @@ def test_unknown_btid(world):
 
 
 def test_doctor_and_metrics(world):
-    """One of two peers is connected, which doctor does not like."""
+    """One of three peers is connected, which doctor does not like."""
     def found():
         said = json.loads(world.muster("--json", "doctor", check=False).stdout)
-        return [f for f in said if f["check"] == "Diameter" and f["detail"] == "1 of 2 peers connected"]
-    assert until("doctor sees one peer of two", found)[0]["ok"] is False
+        return [f for f in said if f["check"] == "Diameter" and f["detail"] == "1 of 3 peers connected"]
+    assert until("doctor sees one peer of three", found)[0]["ok"] is False
     said = [f["detail"] for f in json.loads(world.muster("--json", "doctor", check=False).stdout)]
     assert [s.split()[0] for s in said if "believed by its word" in s] == [SECOND], "one that is not on loopback needs IPsec, and one should see it"
     assert any("is true" in s and SECOND in s for s in world.log_text().splitlines() if "believed by its word" in s)
@@ -136,6 +138,19 @@ def test_two_musterds(second):
     assert m.result() == (10415, 5402)
     m = reach(second.naf, message(BIR, ZN, q + [gpp(401, "x" + ue.btid), gpp(402, NAF.encode() + b"\x01\x00\x01\x00\xae")]))
     assert m.result() == (10415, 5403)
+
+
+def test_a_peer_under_our_own_ca_is_revoked(world):
+    """Nobody sends a signal: its connection ends, and it does not come back; the others do."""
+    d, name = world.dir, world.bbn
+    tls = f'TLS_Cred = "{d}/tls/bbn.pem", "{d}/tls/bbn.key"; TLS_CA = "{d}/keeper/ca.pem"; TLS_CA = "{d}/makers/acme.pem"; TLS_DH_Bits = 512;\n'
+    p = peer(world.work, name, "sp.example", OURS, world.secure, tls=tls)
+    p.line("open " + OURS)
+    world.muster("cert", "revoke", d / "tls/bbn.pem", "--reason", "key-compromise")
+    p.line("closed")
+    until("it is refused", lambda: f"the certificate of {name} is revoked" in world.log_text(), context=world.log_text)
+    test_unknown_subscriber(world)
+    p.end(politely=False)
 
 
 def children(stat, parent):

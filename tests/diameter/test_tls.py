@@ -55,7 +55,7 @@ class World:
                       f'{{ identity = "{LOST}"; realm = "operator.example"; connect_to = "127.0.0.1:{self.lost_port}"; }}']
         self.settings = (f'listen = ["127.0.0.1"]; port = {self.clear}; secure_port = {self.secure}; certificate = "{d}/{OURS}.pem"; '
                          f'key = "{d}/{OURS}.key"; anchors = ["{d}/ca.pem"]; crls = ["{d}/crl.pem"];')
-        self.engine = engine(d, OURS, self.settings, self.peers)
+        self.engine = engine(d, OURS, self.settings, self.peers, limits='answer = "60s";')
         self.engine.line("ready")
 
 
@@ -132,15 +132,62 @@ def test_both_directions(world):
 
 
 def test_reload(world):
-    """Nothing new: it goes on. A new peer: it has said that it takes the settings over, and ends to begin anew with them."""
+    """Nothing new: it goes on. A new peer: it has said that it takes the settings over, and ends to begin anew with them. What is under way
+    holds that up for five seconds and not longer, and nothing new begins."""
     world.engine.tell("reload")
     world.engine.line("ready")
+    bsf = peer(world.d, BSF, "foreign.example", OURS, world.secure, tls=tls(world.d, BSF))
+    bsf.line("open " + OURS)
+    world.engine.line("peers 1")
+    bsf.tell("send", question(BSF).hex())
+    world.engine.line("exchange")
     conf = world.d / "musterd.conf"
     conf.write_text(conf.read_text().replace("peers = ( ", 'peers = ( { identity = "new.foreign.example"; realm = "foreign.example"; }, '))
     world.engine.tell("reload")
     world.engine.line("ready")
-    assert world.engine.line("ended") == "0"
+    bsf.tell("send", question(BSF).hex())
+    assert Message(bsf.line("answer")).result() == 3004 and world.engine.kept("exchange") is None
+    world.engine.tell("zh", BSF, "somebody@x.example")
+    assert world.engine.line("result").split(" ")[0] == "busy"
+    assert world.engine.line("ended", 15) == "0"
+    assert Message(bsf.line("answer")).result() == 3004, "the first one's, which nobody has answered"
     assert "begins again with the new settings" in world.engine.said()
+    bsf.end()
+
+
+def test_a_new_list(world, tmp_path):
+    """A list that revokes nobody who is here cuts nobody, and counts for who comes. Who is here and on it is not heard from then on,
+    and his connection ends."""
+    hss = peer(world.d, HSS, "operator.example", OURS, 1, port=world.hss_port, tls=tls(world.d, HSS), dial=False)
+    secure = free_port()
+    settings = world.settings.replace(str(world.secure), str(secure)).replace(str(world.clear), "0")
+    ours = engine(tmp_path, OURS, settings, world.peers[:3])
+    ours.line("ready")
+    bsf = peer(world.d, BSF, "foreign.example", OURS, secure, tls=tls(world.d, BSF))
+    bsf.line("open " + OURS)
+    ours.line("peers 2")
+    revoke(world.d, GONE, LOST, LIAR)
+    ours.tell("reload")
+    ours.line("ready")
+    liar = peer(world.d, LIAR, "foreign.example", OURS, secure, tls=tls(world.d, LIAR))
+    liar.line("closed")
+    liar.end(politely=False)
+    ours.tell("zn", HSS, "x@y.example", "naf.sp.example", "0100000001", 0)
+    number, text = hss.line("request").split(" ")              # over the same connection
+    m = Message(text)
+    hss.tell("reply", number, message(m.command, m.app, [avp(263, m.get(263)), avp(264, HSS), avp(296, "operator.example"), avp(268, b"\0\0\x0b\xbc")],
+                                      request=False).hex())
+    assert ours.line("result").split(" ")[0] == "busy"
+    assert "begins again" not in ours.said() and bsf.kept("closed") is None
+    revoke(world.d, GONE, LOST, LIAR, HSS)
+    ours.tell("reload")
+    ours.line("ready")
+    until("it is told", lambda: f'not open peer={HSS} why="a certificate of its name is revoked"' in ours.said(), context=ours.said)
+    assert ours.line("ended", 15) == "0" and "begins again with the lists of now" in ours.said()
+    bsf.line("closed")
+    ours.end()
+    bsf.end()
+    hss.end(politely=False)
 
 
 def test_peers_under_a_ca_without_a_current_list(world, tmp_path):

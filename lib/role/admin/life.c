@@ -203,6 +203,13 @@ static int end_all(struct admin *q, const struct mst_node *n, const char *reason
 	return r ? r : admin_end_commands(q, n->id, why);
 }
 
+/* An open session would be told at its next request only. Said again, too: the first word is lost when engine or database go behind the commit. */
+static void cut_open(struct admin *q, const struct mst_node *n)
+{
+	if (n->state == MST_NODE_SUSPENDED || n->state == MST_NODE_REVOKED || (n->state == MST_NODE_RELEASED && !n->leave_by))
+		q->a->cut.one = n->id;
+}
+
 static int apply_act(struct admin *q, const struct mst_node *was, const struct mst_node *n, const char *reason)
 {
 	int r = mst_store_node_update(q->env->store, n);
@@ -214,9 +221,7 @@ static int apply_act(struct admin *q, const struct mst_node *was, const struct m
 		r = end_keys_by(q, n->id, n->leave_by);
 	else if (!r && (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED))
 		r = end_all(q, n, reason);
-	/* an open session would be told at its next request only */
-	if (n->state == MST_NODE_SUSPENDED || n->state == MST_NODE_REVOKED || (n->state == MST_NODE_RELEASED && !n->leave_by))
-		q->a->cut.one = n->id;
+	cut_open(q, n);
 	return r ? r : tell_act(q, n, reason);
 }
 
@@ -248,6 +253,7 @@ int admin_node_act(struct admin *q)
 	case ADMIN_REFUSED:
 		return rsc == MST_RSC_NO_PRIVILEGE ? admin_refuse_act(q, rsc, "node", n.id, "", &d) : admin_refuse(q, rsc, &d);
 	case ADMIN_UNCHANGED:
+		cut_open(q, &n);
 		return admin_answer_node(q, MST_RSC_OK, &n);
 	case ADMIN_DONE:
 		break;

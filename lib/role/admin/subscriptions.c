@@ -133,6 +133,12 @@ int admin_sub_extend(struct admin *q)
 	return admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
 }
 
+/* Said again, too: see life.c. */
+static int cut_open(struct admin *q, const struct mst_subscription *sub)
+{
+	return sub->state == MST_SUB_ACTIVE ? 0 : mst_sub_number(sub->id, &q->a->cut.group);
+}
+
 /* suspend, resume, end: what it means for nodes is decided when they come; open sessions end, and what waits for them with it. */
 int admin_sub_act(struct admin *q)
 {
@@ -153,7 +159,8 @@ int admin_sub_act(struct admin *q)
 	case ADMIN_REFUSED:
 		return rsc == MST_RSC_NO_PRIVILEGE ? admin_refuse_act(q, rsc, "subscription", 0, sub.id, &d) : admin_refuse(q, rsc, &d);
 	case ADMIN_UNCHANGED:
-		return admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
+		r = cut_open(q, &sub);
+		return r ? r : admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
 	case ADMIN_DONE:
 		break;
 	}
@@ -165,8 +172,8 @@ int admin_sub_act(struct admin *q)
 		sub.due = 0;
 	if (!r)
 		r = mst_store_sub_put(q->env->store, &sub, false);
-	if (!r && sub.state != MST_SUB_ACTIVE)
-		r = mst_sub_number(sub.id, &q->a->cut.group);
+	if (!r)
+		r = cut_open(q, &sub);
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
 	return admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));

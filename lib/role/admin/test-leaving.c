@@ -571,15 +571,23 @@ static void sessions_end(void **state)
 	ask(f, MST_OP_CREATE, "/v1/subscriptions/sub-a/suspend", "{\"reason\":\"unpaid\"}", 2000, true);
 	assert_true(cut.group == a && !cut.one);
 	ask(f, MST_OP_CREATE, "/v1/subscriptions/sub-a/suspend", "{\"reason\":\"unpaid\"}", 2000, true);
-	assert_true(!cut.group && !cut.one);         /* nobody has come since */
+	assert_true(cut.group == a && !cut.one);     /* the first word may be lost, with the engine or its database */
 	ask(f, MST_OP_CREATE, "/v1/subscriptions/sub-a/resume", "{\"reason\":\"paid\"}", 2000, true);
 	assert_true(!cut.group && !cut.one);
-	ask(f, MST_OP_CREATE, "/v1/subscriptions/sub-a/end", "{\"reason\":\"unpaid\"}", 2000, true);
-	assert_true(cut.group == a && !cut.one);
-	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/suspend", "{\"reason\":\"unpaid\"}", 2000, true);
-	assert_true(cut.one == f->node && !cut.group);
-	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/resume", "{\"reason\":\"paid\"}", 2000, true);
+	ask(f, MST_OP_CREATE, "/v1/subscriptions/sub-a/resume", "{\"reason\":\"paid\"}", 2000, true);
 	assert_true(!cut.group && !cut.one);
+	for (int i = 0; i < 2; i++) {
+		ask(f, MST_OP_CREATE, "/v1/subscriptions/sub-a/end", "{\"reason\":\"unpaid\"}", 2000, true);
+		assert_true(cut.group == a && !cut.one);
+	}
+	for (int i = 0; i < 2; i++) {
+		ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/suspend", "{\"reason\":\"unpaid\"}", 2000, true);
+		assert_true(cut.one == f->node && !cut.group);
+	}
+	for (int i = 0; i < 2; i++) {
+		ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/resume", "{\"reason\":\"paid\"}", 2000, true);
+		assert_true(!cut.group && !cut.one);
+	}
 	/* its open session is of the subscription that it leaves */
 	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move",
 	    "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\",\"grace\":3600}", 2000, true);
@@ -591,6 +599,26 @@ static void sessions_end(void **state)
 	assert_true(clocked.subs_ended == 1 && clocked.over[0] == b);
 	clock_says(f, r.not_after + 1);
 	assert_int_equal(clocked.subs_ended, 0);
+}
+
+/* Engine or database may be gone between the commit and the word to the listeners: who says it again, since open sessions did not end, is heard. */
+static void sessions_end_when_it_is_said_again(void **state)
+{
+	static const struct { const char *act, *body; bool ends; } said[] = {
+		{ "suspend", "{\"reason\":\"unpaid\"}", true },
+		{ "release", "{\"reason\":\"sold\",\"grace\":60}", false },      /* what it has works until then */
+		{ "release", "{\"reason\":\"sold\"}", true },
+		{ "revoke", "{\"reason\":\"stolen\"}", true },
+	};
+	struct fix *f = *state;
+	char path[80];
+
+	for (size_t i = 0; i < MST_COUNT(said); i++)
+		for (int again = 0; again < 2; again++) {
+			snprintf(path, sizeof(path), "/v1/nodes/urn%%3Aa%%3A1/%s", said[i].act);
+			ask(f, MST_OP_CREATE, path, said[i].body, 2000, true);
+			assert_true(!cut.group && cut.one == (said[i].ends ? f->node : 0));
+		}
 }
 
 static int count_requests(void *arg, const struct mst_certreq *r)
@@ -631,7 +659,7 @@ int main(void)
 	const struct CMUnitTest tests[] = { T(revoked), T(released), T(released_at_once), T(suspended), T(moved),
 		T(certificates_stay_for_the_grace), T(a_second_move_ends_what_was_left),
 		T(a_move_within_a_provider), T(requests_stay_with_their_provider),
-		T(a_subscription_ends), T(a_subscription_expires), T(sessions_end), T(registrations_stay_for_the_grace),
+		T(a_subscription_ends), T(a_subscription_expires), T(sessions_end), T(sessions_end_when_it_is_said_again), T(registrations_stay_for_the_grace),
 		T(what_the_maf_has_by_its_name_alone),
 		T(a_name_is_not_free_before_its_time), T(a_name_is_of_one_node) };
 
