@@ -515,6 +515,21 @@ bool mst_cse_public_name(struct mst_view abs_cse_id, char out[MST_ID_MAX])
 	return finish(&w, out);
 }
 
+bool mst_cse_of_public_name(const char *fqdn, char out[MST_ID_MAX])
+{
+	struct mst_writer w = mst_writer_of(out, MST_ID_MAX);
+	struct mst_view v = mst_view_str(fqdn);
+	size_t dot = mst_view_find(v, '.');
+
+	if (!fqdn_ok(v) || dot == v.n)
+		return false;
+	mst_put_str(&w, "//");
+	put_lower(&w, from(v, dot + 1));
+	mst_put_u8(&w, '/');
+	mst_put(&w, mst_view_sub(v, 0, dot));
+	return finish(&w, out);
+}
+
 /* The SP-relative form of an absolute CSE-ID or AE-ID. */
 static struct mst_view sp_relative(struct mst_view abs)
 {
@@ -547,11 +562,14 @@ bool mst_id_from_param(enum mst_id_kind k, struct mst_view abs, char out[MST_ID_
 
 bool mst_from_matches(struct mst_view from_param, enum mst_id_kind k, struct mst_view abs)
 {
+	char pub[MST_ID_MAX];
+
 	if (!mst_id_valid(k, abs) || from_param.n == 0)
 		return false;
 	switch (k) {
 	case MST_ID_CSE_ABS:
-		return mst_id_equal(k, from_param, abs) || mst_view_eq(from_param, sp_relative(abs));
+		return mst_id_equal(k, from_param, abs) || mst_view_eq(from_param, sp_relative(abs)) ||
+		       (mst_cse_public_name(abs, pub) && mst_id_equal(MST_ID_FQDN, from_param, mst_view_str(pub)));
 	case MST_ID_AE_ABS:
 		return mst_id_equal(k, from_param, abs) || mst_view_eq(from_param, sp_relative(abs)) ||
 		       mst_view_eq(from_param, stem(abs));

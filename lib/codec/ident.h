@@ -71,11 +71,14 @@ const char *mst_suid_text(int suid);
 /* Public domain name of a CSE (TS-0001 6.5.1.1): "CSE0001.sp.example.com" from "//sp.example.com/CSE0001".
  * Only LDH CSE-IDs have one; false otherwise. */
 MST_MUST_CHECK bool mst_cse_public_name(struct mst_view abs_cse_id, char out[MST_ID_MAX]);
+/* The other way round; as a CSE-ID keeps its case and a domain name does not, the name of every CSE-ID that is this one in some case. */
+MST_MUST_CHECK bool mst_cse_of_public_name(const char *fqdn, char out[MST_ID_MAX]);
 /* The From parameter of an entity (TS-0001 7.2): stem of an AE-ID, SP-relative CSE-ID, FQDN as it is. */
 MST_MUST_CHECK bool mst_id_from_param(enum mst_id_kind k, struct mst_view abs, char out[MST_ID_MAX]);
 /*
  * Does `from` (X-M2M-Origin) name the entity whose authenticated absolute identifier is `abs`?
- * The one function for every role (lesson 25). Accepts the relative forms that spec 1.3 allows.
+ * The one function for every role (lesson 25). Accepts the relative forms that spec 1.3 allows, and of a CSE the public domain name: who has
+ * nothing but its certificate knows itself by that.
  */
 bool mst_from_matches(struct mst_view from, enum mst_id_kind k, struct mst_view abs);
 

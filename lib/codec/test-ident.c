@@ -248,6 +248,13 @@ static void public_names(void **state)
 	assert_string_equal(out, "CSE0001.sp.example.com");
 	assert_false(mst_cse_public_name(mst_view_str("//sp.example.com/CSE_1"), out));
 	assert_false(mst_cse_public_name(mst_view_str("/CSE0001"), out));
+	assert_true(mst_cse_of_public_name("CSE0001.SP.example.com", out));
+	assert_string_equal(out, "//sp.example.com/CSE0001");
+	assert_true(mst_cse_of_public_name("a.b", out));
+	assert_string_equal(out, "//b/a");
+	assert_false(mst_cse_of_public_name("localhost", out));
+	assert_false(mst_cse_of_public_name("cse_1.sp.example.com", out));
+	assert_false(mst_cse_of_public_name("", out));
 }
 
 /* lesson 25: the claimed name is the channel's name, in the forms that spec 1.3 allows */
@@ -261,6 +268,10 @@ static void from_parameter(void **state)
 		{ MST_ID_CSE_ABS, "//sp.example.com/CSE0001", "CSE0001", false },
 		{ MST_ID_CSE_ABS, "//sp.example.com/CSE0001", "/cse0001", false },
 		{ MST_ID_CSE_ABS, "//sp.example.com/CSE0001", "", false },
+		{ MST_ID_CSE_ABS, "//sp.example.com/CSE0001", "cse0001.SP.example.com", true },
+		{ MST_ID_CSE_ABS, "//sp.example.com/CSE0001", "cse0002.sp.example.com", false },
+		{ MST_ID_CSE_ABS, "//sp.example.com/CSE0001", "sp.example.com", false },
+		{ MST_ID_CSE_ABS, "//sp.example.com/CSE_1", "CSE_1.sp.example.com", false },
 		{ MST_ID_AE_ABS, "//sp.example.com/S1", "S1", true },
 		{ MST_ID_AE_ABS, "//sp.example.com/S1", "/S1", true },
 		{ MST_ID_AE_ABS, "//sp.example.com/CSE/C1", "C1", true },

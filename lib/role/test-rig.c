@@ -300,11 +300,17 @@ void rig_peer_cert(struct rig *r, enum mst_id_kind kind, const char *name)
 	memset(&r->x, 0, sizeof(r->x));
 	r->x.peer.how = MST_AUTH_CERT;
 	SET(r->x.peer.address, "[::1]:4711");
-	if (!name)
-		return;
-	r->x.peer.cert.san[0].kind = kind;
-	SET(r->x.peer.cert.san[0].value, name);
-	r->x.peer.cert.n_san = 1;
+	if (name)
+		rig_peer_also(r, kind, name);
+}
+
+void rig_peer_also(struct rig *r, enum mst_id_kind kind, const char *name)
+{
+	struct mst_cert_info *c = &r->x.peer.cert;
+
+	/* as it is read of a certificate: a CSE's name is a dNSName, and that is in lower case */
+	assert_true(c->n_san < MST_SANS_MAX && mst_id_normalise(kind, mst_view_str(name), c->san[c->n_san].value));
+	c->san[c->n_san++].kind = kind;
 }
 
 void rig_peer_psk(struct rig *r, const char *identity)

@@ -47,6 +47,8 @@ void rig_export(struct rig *r, enum mst_role role, uint8_t fill);
 
 /* Prepare r->x: who asks. Then rig_do(). */
 void rig_peer_cert(struct rig *r, enum mst_id_kind kind, const char *name);
+/* … and what else the certificate names. */
+void rig_peer_also(struct rig *r, enum mst_id_kind kind, const char *name);
 void rig_peer_psk(struct rig *r, const char *identity);
 /* One request in its own transaction; the answer's RSC. `fill` != 0: the listener exported that session key. */
 int rig_do(struct rig *r, enum mst_role role, enum mst_op op, const char *to, const char *from, int ty,

@@ -169,9 +169,7 @@ static void identities(void **state)
 	assert_int_equal(mef_register(RIG_NODE), 4103);
 	/* a certificate that names two nodes */
 	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
-	r.x.peer.cert.san[1].kind = MST_ID_FQDN;
-	snprintf(r.x.peer.cert.san[1].value, MST_ID_MAX, "CSE0009.sp2.example.com");
-	r.x.peer.cert.n_san = 2;
+	rig_peer_also(&r, MST_ID_FQDN, "CSE0009.sp2.example.com");
 	assert_int_equal(mef_register(RIG_NODE), 4103);
 	assert_true(rig_last_event(&r, &e));
 	assert_non_null(strstr(e.why, "two nodes"));
@@ -201,7 +199,70 @@ static void identities_that_work(void **state)
 	assert_int_equal(mef_register(""), 2001);
 	assert_int_equal(mef_register(RIG_CSE), 2001);
 	assert_int_equal(mef_register("/CSE0001"), 2001);
+	assert_int_equal(mef_register("cse0001.sp.example.com"), 2001);
 	assert_int_equal(mef_register(RIG_NODE), 2001);
+}
+
+static void name_it(int64_t node, enum mst_id_kind kind, const char *value, uint8_t anchor)
+{
+	struct mst_identity i = { .kind = kind, .anchor = { anchor }, .node = node };
+
+	snprintf(i.value, sizeof(i.value), "%s", value);
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_identity_put(r.store, &i), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+}
+
+static void call_it(int64_t node, const char *cse_id)
+{
+	struct mst_node n;
+
+	assert_int_equal(mst_store_node_get(r.store, node, &n), 0);
+	snprintf(n.cse_id, sizeof(n.cse_id), "%s", cse_id);
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_node_update(r.store, &n), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+}
+
+static void shows_cse0001(int rsc, const char *why)
+{
+	struct mst_event e;
+
+	rig_peer_cert(&r, MST_ID_FQDN, "CSE0001.sp.example.com");
+	r.x.peer.anchor_sha256[0] = 7;
+	fill++;
+	assert_int_equal(mef_register(rsc == 2001 ? RIG_CSE : ""), rsc);
+	assert_true(rig_last_event(&r, &e));
+	assert_true(!why || strstr(e.why, why));
+}
+
+/* From before that was refused: two have one public name, by their CSE-IDs or one by an FQDN. It is whose CSE-ID it is, else nobody's. */
+static void one_public_name_of_two(void **state)
+{
+	static const struct { enum mst_id_kind kind; const char *value; } others[] = { { MST_ID_FQDN, "cse0001.sp.example.com" }, { MST_ID_CSE_ABS, "//sp.example.com/cse0001" } };
+	struct mst_node n;
+
+	(void)state;
+	second_node("//sp2.example.com/CSE0009", MST_ID_CSE_ABS, NULL);
+	assert_int_equal(mst_store_node_find(r.store, "//sp2.example.com/CSE0009", &n), 0);
+	for (size_t i = 0; i < MST_COUNT(others); i++) {
+		/* bound to the other alone, which is not called so */
+		name_it(r.node, MST_ID_CSE_ABS, RIG_CSE, 8);
+		name_it(n.id, others[i].kind, others[i].value, 7);
+		shows_cse0001(4103, "another node is called so");
+		name_it(r.node, MST_ID_CSE_ABS, RIG_CSE, 7);
+		shows_cse0001(2001, NULL);
+		/* nobody is, and both are */
+		call_it(r.node, "//sp.example.com/CSE1");
+		shows_cse0001(4103, "two nodes");
+		call_it(r.node, RIG_CSE);
+		call_it(n.id, "//sp.example.com/cse0001");
+		shows_cse0001(4103, "another node is called so");
+		call_it(n.id, "//sp2.example.com/CSE0009");
+		/* makers tell them apart */
+		name_it(n.id, others[i].kind, others[i].value, 8);
+		shows_cse0001(2001, NULL);
+	}
 }
 
 static void bind_to(const uint8_t anchor[MST_SHA256_LEN])
@@ -592,7 +653,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
-		T(bytes), T(headers), T(key_in_clear), T(identities), T(identities_that_work), T(a_maker_cannot_name_anothers_node), T(maf_anchor), T(standing),
+		T(bytes), T(headers), T(key_in_clear), T(identities), T(identities_that_work), T(one_public_name_of_two), T(a_maker_cannot_name_anothers_node), T(maf_anchor), T(standing),
 		T(handshakes), T(vouching), T(default_deny), T(a_node_id_is_no_cse_id),
 	};
 

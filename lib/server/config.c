@@ -296,6 +296,8 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 	ret->vector_interval = r->vector_interval;
 	ret->vector_burst = r->vector_burst;
 	ret->mnc_digits = c->hss.mnc_digits;
+	if (role == MST_ROLE_ADMIN)
+		r = &c->mef;
 	ret->n_maf = r->n_mafs;
 	memcpy(ret->maf_fqdn, r->mafs, sizeof(ret->maf_fqdn));
 }

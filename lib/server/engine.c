@@ -501,6 +501,13 @@ void mst_engine_keeper(struct mst_unit *engine, struct mst_keeper *k)
 
 /* --- life --- */
 
+static bool names_server(const void *arg, const char *name)
+{
+	const struct mst_unit *u = arg;
+
+	return mst_conf_names_server(u->conf, name);
+}
+
 static int take_roles(struct engine *e)
 {
 	for (mst_role_table t = e->u.roles; *t; t++) {
@@ -512,6 +519,8 @@ static int take_roles(struct engine *e)
 		for (size_t i = 0; i < rc->n_maf; i++)
 			memcpy(rc->maf_anchor[i], e->u.maf_anchor, sizeof(rc->maf_anchor[i]));
 		rc->makers = e->u.makers;
+		rc->names_server = names_server;
+		rc->names = &e->u;
 		free(e->role_conf[(*t)->role]);
 		e->role_conf[(*t)->role] = rc;
 	}

@@ -244,7 +244,7 @@ struct mst_role_conf {
 	int64_t retry_duration;           /* NO_MORE_COMMANDS */
 	struct mst_mef_link mef[8]; size_t n_mef;      /* MAF: which MEFs it asks */
 	struct mst_bsf_link bsf[MST_BSFS_MAX]; size_t n_bsf;  /* MAF, MEF as a NAF of GBA: which BSFs it asks */
-	char maf_fqdn[8][MST_ID_MAX]; size_t n_maf;    /* MEF: MAFs that may fetch (by FQDN certificate) */
+	char maf_fqdn[8][MST_ID_MAX]; size_t n_maf;    /* MEF: MAFs that may fetch (by FQDN certificate); admin: the same */
 	/* MEF: SHA-256 of the anchor that the path of such a MAF must end at; all zero = any of the listener's. A
 	 * maker's CA is an anchor too, so an installation with makers' CAs should set it. */
 	uint8_t maf_anchor[8][MST_SHA256_LEN];
@@ -268,6 +268,8 @@ struct mst_role_conf {
 	int64_t keep;                     /* BBN: how long briefings are remembered */
 	char own_fqdn[2][MST_ID_MAX];     /* admin: of this installation's MEF and MAF; "" = there is none */
 	char own_bsf[MST_ID_MAX];         /* MAF, MEF: of this installation's BSF, whose sessions are in the same store; "" = there is none */
+	/* Of a server of this installation, or of one that it knows? NULL: not known. Set by the engine. */
+	bool (*names_server)(const void *arg, const char *name); const void *names;
 	char secret_fqdn[MST_ID_MAX];     /* admin: for identities of nodes' secrets: of the briefing node, else of the MEF; "" = none here */
 	struct mst_provider { char sp[MST_ID_MAX]; uint32_t uid; } provider[MST_PROVIDERS_MAX]; size_t n_provider;    /* admin */
 	/* admin: what wants a second person's yes, bits by enum mst_four; `expires`: how long that is waited for; people: who may ask and say yes */

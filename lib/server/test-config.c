@@ -468,6 +468,8 @@ static void servers(void **state)
 				       DIAM TLS "peers = ({ identity = \"peer.example.com\"; realm = \"example.com\"; connect_to = \"127.0.0.1\"; }); };\n"
 				       "admin = { listen = [\"unix:a\"]; providers = ({ sp = \"sp1.example.com\"; uid = 0x4b1; }); };\n");
 
+	static struct mst_role_conf rc;
+
 	(void)state;
 	if (!c)
 		fail_msg("%s", said);
@@ -477,6 +479,10 @@ static void servers(void **state)
 	for (size_t i = 0; i < MST_COUNT(no); i++)
 		if (mst_conf_names_server(c, no[i]))
 			fail_msg("%s is one", no[i]);
+	/* the admin role lets nobody give a node the name of a MAF that the MEF knows */
+	mst_conf_role_conf(c, MST_ROLE_ADMIN, &rc);
+	assert_int_equal(rc.n_maf, 2);
+	assert_string_equal(rc.maf_fqdn[1], "maf2.example.com");
 	mst_conf_free(c);
 }
 

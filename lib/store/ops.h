@@ -26,12 +26,14 @@ struct mst_store_ops {
 	int (*sub_get)(struct mst_store *s, const char *id, struct mst_subscription *ret);
 	int (*sub_list)(struct mst_store *s, const char *after, size_t limit,
 			int (*each)(void *, const struct mst_subscription *), void *arg);
+	int (*sub_of_sp)(struct mst_store *s, const char *sp_fqdn, struct mst_subscription *ret);
 
 	int (*node_insert)(struct mst_store *s, struct mst_node *r);
 	int (*node_update)(struct mst_store *s, const struct mst_node *r);
 	int (*node_touch)(struct mst_store *s, const struct mst_node *r);
 	int (*node_get)(struct mst_store *s, int64_t id, struct mst_node *ret);
 	int (*node_find)(struct mst_store *s, const char *name, struct mst_node *ret);
+	int (*node_of_cse)(struct mst_store *s, const char *cse_id, int64_t but, struct mst_node *ret);
 	int (*node_list)(struct mst_store *s, const struct mst_node_filter *f,
 			 int (*each)(void *, const struct mst_node *), void *arg);
 	int (*node_count)(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);
@@ -39,6 +41,7 @@ struct mst_store_ops {
 	int (*identity_put)(struct mst_store *s, const struct mst_identity *r);
 	int (*identity_get)(struct mst_store *s, enum mst_id_kind kind, const char *value,
 			    struct mst_identity *ret);
+	int (*identity_of_cse)(struct mst_store *s, const char *cse_id, int (*each)(void *, const struct mst_identity *), void *arg);
 	int (*identity_count_wild)(struct mst_store *s, int64_t *ret_n);
 	int (*identity_list)(struct mst_store *s, int64_t node,
 			     int (*each)(void *, const struct mst_identity *), void *arg);

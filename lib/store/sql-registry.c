@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define SUB_COLS SQ_SUB_NAMES
 #define S(t, m) SQ_COL(t, struct mst_subscription, m)
 const struct sq_col sq_sub_cols[SQ_SUB_COLS_N] = {
@@ -54,6 +56,12 @@ int sq_sub_list(struct mst_store *s, const char *after, size_t limit,
 	while (!r && sq_iter_next(&it, SQ_COLS(sq_sub_cols), &row))
 		r = each(arg, &row);
 	return sq_iter_close(&it, r);
+}
+
+int sq_sub_of_sp(struct mst_store *s, const char *sp_fqdn, struct mst_subscription *ret)
+{
+	return sq_one(sq_of(s), SQ_SUB_BY_SP, "SELECT " SUB_COLS " FROM subscription WHERE sp_fqdn = ?1 LIMIT 1", SQ_ARGS(SQ_S(sp_fqdn)),
+		      SQ_COLS(sq_sub_cols), ret);
 }
 
 #define NODE_COLS SQ_NODE_NAMES
@@ -139,6 +147,23 @@ int sq_node_find(struct mst_store *s, const char *id, struct mst_node *ret)
 	return r == MST_STORE_NONE ? by_node_id(s, id, ret) : r;
 }
 
+/* As the indices have it. */
+static const char *lower(const char *id, char out[MST_ID_MAX])
+{
+	snprintf(out, MST_ID_MAX, "%s", id);
+	mst_ascii_lower(out);
+	return out;
+}
+
+int sq_node_of_cse(struct mst_store *s, const char *cse_id, int64_t but, struct mst_node *ret)
+{
+	char id[MST_ID_MAX];
+
+	return sq_one(sq_of(s), SQ_NODE_OF_CSE,
+		      "SELECT " NODE_COLS " FROM node WHERE lower(cse_id) = ?1 AND cse_id IS NOT NULL AND id <> ?2 ORDER BY id LIMIT 1",
+		      SQ_ARGS(SQ_S(lower(cse_id, id)), SQ_I(but)), SQ_COLS(sq_node_cols), ret);
+}
+
 /* The text is put together from constants, so that each combination of filters can use an index. */
 int sq_node_list(struct mst_store *s, const struct mst_node_filter *f,
 		 int (*each)(void *, const struct mst_node *), void *arg)
@@ -221,6 +246,22 @@ int sq_identity_get(struct mst_store *s, enum mst_id_kind kind, const char *valu
 	return sq_one(sq_of(s), SQ_IDENTITY_GET,
 		      "SELECT " IDENTITY_COLS " FROM identity WHERE kind = ?1 AND value = ?2",
 		      SQ_ARGS(SQ_I(kind), SQ_S(value)), SQ_COLS(identity_cols), ret);
+}
+
+_Static_assert(MST_ID_CSE_ABS == 4, "the index has the number");
+int sq_identity_of_cse(struct mst_store *s, const char *cse_id, int (*each)(void *, const struct mst_identity *), void *arg)
+{
+	char id[MST_ID_MAX];
+	struct mst_identity row;
+	struct sq_iter it;
+	/* the words of the index's own condition */
+	int r = sq_iter_open(&it, sq_of(s), SQ_IDENTITY_OF_CSE,
+			     "SELECT " IDENTITY_COLS " FROM identity WHERE kind = 4 AND lower(value) = ?1 ORDER BY value",
+			     SQ_ARGS(SQ_S(lower(cse_id, id))));
+
+	while (!r && sq_iter_next(&it, SQ_COLS(identity_cols), &row))
+		r = each(arg, &row);
+	return sq_iter_close(&it, r);
 }
 
 int sq_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_identity *),

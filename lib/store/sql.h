@@ -24,6 +24,7 @@ enum sq_slot {
 	SQ_SUB_UPDATE,
 	SQ_SUB_GET,
 	SQ_SUB_LIST,
+	SQ_SUB_BY_SP,
 	SQ_NODE_INSERT,
 	SQ_NODE_UPDATE,
 	SQ_NODE_SEEN,
@@ -32,10 +33,12 @@ enum sq_slot {
 	SQ_NODE_BY_NODE_ID,
 	SQ_NODE_BY_CSE_ID,
 	SQ_NODE_BY_AE_ID,
+	SQ_NODE_OF_CSE,
 	SQ_NODE_COUNT,
 	SQ_IDENTITY_PUT,
 	SQ_IDENTITY_GET,
 	SQ_IDENTITY_LIST,
+	SQ_IDENTITY_OF_CSE,
 	SQ_IDENTITY_WILD,
 	SQ_REACH_PUT,
 	SQ_REACH_GET,
@@ -319,11 +322,13 @@ int sq_sub_put(struct mst_store *s, const struct mst_subscription *r, bool inser
 int sq_sub_get(struct mst_store *s, const char *id, struct mst_subscription *ret);
 int sq_sub_list(struct mst_store *s, const char *after, size_t limit,
 		int (*each)(void *, const struct mst_subscription *), void *arg);
+int sq_sub_of_sp(struct mst_store *s, const char *sp_fqdn, struct mst_subscription *ret);
 int sq_node_insert(struct mst_store *s, struct mst_node *r);
 int sq_node_update(struct mst_store *s, const struct mst_node *r);
 int sq_node_touch(struct mst_store *s, const struct mst_node *r);
 int sq_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
 int sq_node_find(struct mst_store *s, const char *id, struct mst_node *ret);
+int sq_node_of_cse(struct mst_store *s, const char *cse_id, int64_t but, struct mst_node *ret);
 int sq_node_list(struct mst_store *s, const struct mst_node_filter *f,
 		 int (*each)(void *, const struct mst_node *), void *arg);
 int sq_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);
@@ -349,6 +354,7 @@ int sq_past_find(struct mst_store *s, int64_t node, uint64_t seq, struct mst_nod
 int sq_past_last(struct mst_store *s, int64_t node, struct mst_node_past *ret);
 int sq_identity_put(struct mst_store *s, const struct mst_identity *r);
 int sq_identity_get(struct mst_store *s, enum mst_id_kind kind, const char *value, struct mst_identity *ret);
+int sq_identity_of_cse(struct mst_store *s, const char *cse_id, int (*each)(void *, const struct mst_identity *), void *arg);
 int sq_identity_count_wild(struct mst_store *s, int64_t *ret_n);
 int sq_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_identity *),
 		     void *arg);

@@ -199,6 +199,11 @@ int mst_store_sub_list(struct mst_store *s, const char *after, size_t limit,
 	return s->ops->sub_list(s, after, limit, each, arg);
 }
 
+int mst_store_sub_of_sp(struct mst_store *s, const char *sp_fqdn, struct mst_subscription *ret)
+{
+	return s->ops->sub_of_sp(s, sp_fqdn, ret);
+}
+
 int mst_store_node_insert(struct mst_store *s, struct mst_node *r)
 {
 	return s->ops->node_insert(s, r);
@@ -224,6 +229,11 @@ int mst_store_node_find(struct mst_store *s, const char *name, struct mst_node *
 	return s->ops->node_find(s, name, ret);
 }
 
+int mst_store_node_of_cse(struct mst_store *s, const char *cse_id, int64_t but, struct mst_node *ret)
+{
+	return s->ops->node_of_cse(s, cse_id, but, ret);
+}
+
 int mst_store_node_list(struct mst_store *s, const struct mst_node_filter *f,
 			int (*each)(void *, const struct mst_node *), void *arg)
 {
@@ -244,6 +254,11 @@ int mst_store_identity_get(struct mst_store *s, enum mst_id_kind kind, const cha
 			   struct mst_identity *ret)
 {
 	return s->ops->identity_get(s, kind, value, ret);
+}
+
+int mst_store_identity_of_cse(struct mst_store *s, const char *cse_id, int (*each)(void *, const struct mst_identity *), void *arg)
+{
+	return s->ops->identity_of_cse(s, cse_id, each, arg);
 }
 
 int mst_store_identity_count_wild(struct mst_store *s, int64_t *ret_n)

@@ -98,6 +98,8 @@ int mst_store_sub_put(struct mst_store *s, const struct mst_subscription *r, boo
 int mst_store_sub_get(struct mst_store *s, const char *id, struct mst_subscription *ret);
 int mst_store_sub_list(struct mst_store *s, const char *after, size_t limit,
                        int (*each)(void *arg, const struct mst_subscription *r), void *arg);
+/* One of that provider's, whichever. */
+int mst_store_sub_of_sp(struct mst_store *s, const char *sp_fqdn, struct mst_subscription *ret);
 
 /*
  * A number that stands for an M2M-Sub-ID where that need not be known (listeners); never 0 or less. By a digest, so that no provider
@@ -134,6 +136,8 @@ int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
 /* By what the identifier is: "//…" is a CSE-ID, else an AE-ID, and an M2M-Node-ID only where no node has it as either. That no two have an
  * AE-ID is checked by who gives it (lib/role/admin/names.c); of two from before that was so, the older. */
 int mst_store_node_find(struct mst_store *s, const char *name, struct mst_node *ret);
+/* One that has this CSE-ID in whatever case, other than `but` (0: any): so it has the same public domain name (TS-0001 6.5.1.1), if any. */
+int mst_store_node_of_cse(struct mst_store *s, const char *cse_id, int64_t but, struct mst_node *ret);
 struct mst_node_filter { int state /* -1 any */; const char *sub_id, *maker; int64_t after; size_t limit; const char *sp_fqdn /* NULL, "": any */; };
 int mst_store_node_list(struct mst_store *s, const struct mst_node_filter *f, int (*each)(void *, const struct mst_node *), void *arg);
 int mst_store_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);   /* kept as counters, O(1) */
@@ -144,6 +148,8 @@ extern const uint8_t mst_anchor_any[MST_SHA256_LEN], mst_anchor_none[MST_SHA256_
 struct mst_identity { enum mst_id_kind kind; char value[MST_ID_MAX]; uint8_t anchor[MST_SHA256_LEN]; int64_t node; };
 int mst_store_identity_put(struct mst_store *s, const struct mst_identity *r);      /* EXISTS when it names another node */
 int mst_store_identity_get(struct mst_store *s, enum mst_id_kind kind, const char *value, struct mst_identity *ret);
+/* CSE-IDs that are that one in whatever case. */
+int mst_store_identity_of_cse(struct mst_store *s, const char *cse_id, int (*each)(void *, const struct mst_identity *), void *arg);
 /* Names that are good under any anchor, or bound to none. */
 int mst_store_identity_count_wild(struct mst_store *s, int64_t *ret_n);
 int mst_store_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_identity *), void *arg);

@@ -50,7 +50,8 @@ int64_t check_invariants(struct mst_store *s);
 			   " ALTER TABLE rotation DROP COLUMN stays;" CONTRACT_BACK_0023
 #define CONTRACT_BACK_0023 " DROP INDEX gba_session_subscriber; ALTER TABLE gba_session DROP COLUMN subscriber; DROP TABLE gba_tmpi;" \
 			   " CREATE INDEX gba_session_impi ON gba_session (impi, created);" \
-			   " CREATE TABLE gba_tmpi (impi TEXT NOT NULL PRIMARY KEY, tmpi TEXT NOT NULL UNIQUE, made BIGINT NOT NULL);"
+			   " CREATE TABLE gba_tmpi (impi TEXT NOT NULL PRIMARY KEY, tmpi TEXT NOT NULL UNIQUE, made BIGINT NOT NULL);" CONTRACT_BACK_0024
+#define CONTRACT_BACK_0024 " DROP INDEX identity_of_cse; DROP INDEX node_of_cse; DROP INDEX subscription_by_sp;"
 /* A database as it was before 0021, in which IMPIs are as somebody typed them; `by_hand` makes those changes while the store is closed. */
 void contract_realms_before_0021(struct fix *f, void (*by_hand)(const struct fix *f, const char *sql));
 

@@ -1,4 +1,5 @@
 /* What only a server has: connections that are lost, other writers at the same time, hands that are not ours. */
+#include "base/text.h"
 #include "contract.h"
 #include "cut.h"
 #include "store/migration.h"
@@ -301,6 +302,9 @@ static void suspended_before_0019(void **state)
 	contract_reopen(f);
 	assert_int_equal(mst_store_node_get(f->s, n.id, &n), 0);
 	assert_true(n.state == MST_NODE_SUSPENDED && n.suspended_by == MST_BY_INSTALLATION);
+	/* and since 0024 it is found by its CSE-ID in whatever case, though it was there before */
+	mst_ascii_lower(n.cse_id);
+	assert_int_equal(mst_store_node_of_cse(f->s, n.cse_id, 0, &n), 0);
 	assert_int_equal(mst_store_sub_get(f->s, sub.id, &sub), 0);
 	assert_true(sub.state == MST_SUB_SUSPENDED && sub.suspended_by == MST_BY_INSTALLATION);
 }

@@ -132,9 +132,11 @@ static void use_everything(struct mst_store *s)
 	assert_int_equal(read_decision(s, 1), 1);
 	assert_int_equal(mst_store_sub_put(s, &sub, false), 0);
 	assert_int_equal(mst_store_sub_list(s, NULL, 5, no_sub, NULL), 0);
+	assert_int_equal(mst_store_sub_of_sp(s, sub.sp_fqdn, &sub), 0);
 	assert_int_equal(mst_store_node_get(s, 1, &node), 0);
 	assert_int_equal(mst_store_node_find(s, node.cse_id, &node), 0);
 	assert_int_equal(mst_store_node_find(s, node.ae_id, &node), 0);
+	assert_int_equal(mst_store_node_of_cse(s, node.cse_id, 0, &node), 0);
 	for (int i = 0; i < 8; i++) {
 		struct mst_node_filter f = { i & 1 ? 0 : -1, i & 2 ? "sub-0001" : NULL,
 					     i & 4 ? "maker-1" : NULL, 0, 5 };
@@ -144,6 +146,7 @@ static void use_everything(struct mst_store *s)
 	assert_int_equal(mst_store_node_count(s, n), 0);
 	assert_int_equal(mst_store_identity_get(s, MST_ID_NODE, node.node_id, &id), 0);
 	assert_int_equal(mst_store_identity_list(s, 1, no_identity, NULL), 0);
+	assert_int_equal(mst_store_identity_of_cse(s, node.cse_id, no_identity, NULL), 0);
 	assert_int_equal(mst_store_reg_find(s, MST_ROLE_MEF, "client-1", "admin1.example.com", &reg), 0);
 	assert_int_equal(mst_store_reg_of_node(s, MST_ROLE_MEF, 1001, no_reg, NULL), 0);
 	assert_int_equal(mst_store_reg_of_client(s, MST_ROLE_MEF, "client-1", no_reg, NULL), 0);

@@ -69,6 +69,7 @@ static void sub_pages(void **state)
 {
 	struct mst_store *s = ((struct fix *)*state)->s;
 	struct ids ids = { .n = 0 };
+	struct mst_subscription got;
 
 	for (int i = 5; i > 0; i--) {
 		struct mst_subscription a = make_sub(i);
@@ -82,6 +83,9 @@ static void sub_pages(void **state)
 	assert_int_equal(ids.n, 5);
 	assert_string_equal(ids.id[2], "sub-0003");
 	assert_string_equal(ids.id[4], "sub-0005");
+	assert_int_equal(mst_store_sub_of_sp(s, "sp3.example.com", &got), 0);
+	assert_string_equal(got.id, "sub-0003");
+	assert_int_equal(mst_store_sub_of_sp(s, "example.com", &got), MST_STORE_NONE);
 	/* `each` ends a list, and its value comes back */
 	ids = (struct ids){ .stop_at = 3 };
 	assert_int_equal(mst_store_sub_list(s, NULL, 0, keep_sub, &ids), 77);
@@ -266,6 +270,41 @@ static void identities(void **state)
 	assert_int_equal(mst_store_identity_put(s, &id), 0);
 	assert_int_equal(mst_store_identity_list(s, b.id, keep_identity, &ids), 0);
 	assert_int_equal(ids.n, 1);
+}
+
+/* A CSE-ID in whatever case; the same text as another kind of name is none. */
+static void cse_in_any_case(void **state)
+{
+	struct mst_store *s = ((struct fix *)*state)->s;
+	struct mst_node a = make_node(1), b = make_node(2), c = make_node(3), got;
+	struct mst_identity id[] = { { MST_ID_CSE_ABS, "//sp.example.com/CSE7", { 1 }, 0 }, { MST_ID_CSE_ABS, "//sp.example.com/cse7", { 2 }, 0 },
+				     { MST_ID_NODE, "//sp.example.com/cSE7", { 3 }, 0 }, { MST_ID_CSE_ABS, "//sp.example.com/cse70", { 4 }, 0 } };
+	struct ids ids = { .n = 0 };
+
+	snprintf(a.cse_id, sizeof(a.cse_id), "%s", id[0].value);
+	snprintf(b.cse_id, sizeof(b.cse_id), "%s", id[1].value);
+	c.cse_id[0] = 0;
+	snprintf(c.ae_id, sizeof(c.ae_id), "%s", id[0].value);
+	assert_int_equal(mst_store_node_insert(s, &c), 0);
+	assert_int_equal(mst_store_node_of_cse(s, id[0].value, 0, &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_node_of_cse(s, "", 0, &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_node_insert(s, &a), 0);
+	assert_int_equal(mst_store_node_of_cse(s, "//sp.example.com/cSE7", 0, &got), 0);
+	assert_int_equal(got.id, a.id);
+	assert_int_equal(mst_store_node_of_cse(s, id[0].value, a.id, &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_node_insert(s, &b), 0);
+	assert_int_equal(mst_store_node_of_cse(s, id[0].value, a.id, &got), 0);
+	assert_int_equal(got.id, b.id);
+	for (size_t i = 0; i < MST_COUNT(id); i++) {
+		id[i].node = i % 2 ? b.id : a.id;
+		assert_int_equal(mst_store_identity_put(s, &id[i]), 0);
+	}
+	assert_int_equal(mst_store_identity_of_cse(s, "//SP.example.com/cSE7", keep_identity, &ids), 0);
+	assert_int_equal(ids.n, 2);
+	assert_string_equal(ids.id[0], id[0].value);
+	assert_string_equal(ids.id[1], id[1].value);
+	assert_int_equal(mst_store_identity_of_cse(s, "//sp.example.com/CSE", keep_identity, &ids), 0);
+	assert_int_equal(ids.n, 2);
 }
 
 static void registrations(void **state)
@@ -602,6 +641,7 @@ int main(int argc, char **argv)
 		T(node_life),
 		T(node_filters),
 		T(identities),
+		T(cse_in_any_case),
 		T(registrations),
 		T(key_registrations),
 		T(credentials),

@@ -104,3 +104,7 @@ def test_device_certificate_names_hardware(installation):
     done = node.run_once()
     assert done.returncode == 0, done.stderr + installation.log_text()
     assert node.status()["credential"]["nodeID"] == node.id, "the provider tells the node its M2M-Node-ID"
+    # and one the CSE, by its public domain name: in lower case as every dNSName, whatever its CSE-ID is (TS-0001 6.5.1.1)
+    node = installation.node(4, names=("--cse-id", f"//{installation.sp}/CSE000004"), identities=(f"cse=//{installation.sp}/CSE000004",))
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + installation.log_text()

@@ -176,8 +176,10 @@ int admin_no_such_node(struct admin *q);
  * `d`, which says until when where a name will be free by itself; or a fault.
  */
 int admin_names_free(struct admin *q, const struct mst_node *n, const struct mst_node *was, int *ret_rsc, struct mst_diag *d);
-/* No other node is called what this one proves: 0 and *ret_free, or a fault. */
+/* No other node is called what this one proves, nor shows it in its certificates: 0 and *ret_free, or a fault. */
 int admin_identity_free(struct admin *q, const struct mst_identity *i, bool *ret_free);
+/* As which FQDN a certificate shows a name: an FQDN itself, a CSE-ID as its public domain name. In lower case; false: as none. */
+bool admin_domain_of(enum mst_id_kind kind, const char *value, char out[MST_ID_MAX]);
 /* The node with all that belongs to it. */
 int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n);
 /* sims.c: the node's SIM, when it has one, as member "sim"; 0 or a fault. */
@@ -210,8 +212,8 @@ struct admin_node_input;
  * set none of it: they could be the node there.
  */
 bool admin_origin_good(const struct admin *q, const struct admin_node_input *in, struct mst_diag *d);
-/* A new node, its names and its subscription are the provider's own: else false, and `d` says why. */
-bool admin_new_node_good(const struct admin *q, const struct admin_node_input *in, const struct mst_subscription *sub, struct mst_diag *d);
+/* A new node, its names and its subscription are the provider's own: 0; ADMIN_REFUSED, and `d` says why; or a fault. */
+int admin_new_node_good(struct admin *q, const struct admin_node_input *in, const struct mst_subscription *sub, struct mst_diag *d);
 /* Who asks, and for whom; "/v1/providers/{sp}/x" becomes "/v1/x". False: nobody who may. */
 bool admin_own_people(const struct admin *q, const struct mst_peer *p);
 bool admin_scope_take(struct admin *q, const struct mst_peer *p, struct mst_view *path);

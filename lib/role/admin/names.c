@@ -1,6 +1,7 @@
 /*
  * What a node may be called (TS-0001 7.1): M2M-Node-ID, CSE-ID and AE-ID are names of one node each, whichever of the three a name is for it.
- * A MAF keys all that it has on the name that its client had, so a name that a node has left is not free before that is over.
+ * The public domain name of a CSE is one, too. A MAF keys all that it has on the name that its client had, so a name that a node has left is
+ * not free before that is over.
  */
 #include <stdio.h>
 #include <string.h>
@@ -92,6 +93,66 @@ static int has_owner(struct admin *q, int64_t node, const struct called *c, int 
 	return 0;
 }
 
+bool admin_domain_of(enum mst_id_kind kind, const char *value, char out[MST_ID_MAX])
+{
+	char name[MST_ID_MAX];
+
+	if (kind == MST_ID_CSE_ABS)
+		return mst_cse_public_name(mst_view_str(value), name) && mst_id_normalise(MST_ID_FQDN, mst_view_str(name), out);
+	return kind == MST_ID_FQDN && mst_id_normalise(kind, mst_view_str(value), out);
+}
+
+/* The name itself is has_owner's, and the table's of names: here it is what is spelled in another way. */
+struct shown { int64_t node; const char *but; bool taken; };
+
+static int shown_by(void *arg, const struct mst_identity *i)
+{
+	struct shown *s = arg;
+
+	s->taken = s->taken || (i->node != s->node && strcmp(i->value, s->but));
+	return 0;
+}
+
+/*
+ * In certificates a CSE is its public domain name (TS-0001 6.5.1.1), in which case does not count. Does another node show this one: as
+ * a CSE-ID, as one that its certificate names, or as an FQDN?
+ */
+static int is_shown(struct admin *q, int64_t node, enum mst_id_kind kind, const char *name, bool *ret_taken)
+{
+	struct mst_store *s = q->env->store;
+	char domain[MST_ID_MAX], cse[MST_ID_MAX];
+	struct shown shown = { node, name, false };
+	struct mst_identity i;
+	struct mst_node other;
+	int r;
+
+	*ret_taken = false;
+	if (!admin_domain_of(kind, name, domain))
+		return 0;
+	r = mst_store_identity_get(s, MST_ID_FQDN, domain, &i);
+	if (!r)
+		r = shown_by(&shown, &i);
+	if (r >= 0 && mst_cse_of_public_name(domain, cse)) {
+		r = mst_store_identity_of_cse(s, cse, shown_by, &shown);
+		if (r >= 0 && !shown.taken)
+			r = mst_store_node_of_cse(s, cse, node, &other);
+		shown.taken = shown.taken || !r;
+	}
+	*ret_taken = shown.taken;
+	return r < 0 ? r : 0;
+}
+
+static int has_public_name(struct admin *q, int64_t node, const struct called *c, int *ret_rsc, struct mst_diag *d)
+{
+	bool is_taken;
+	int r = is_shown(q, node, c->kind, c->name, &is_taken);
+
+	if (r || !is_taken)
+		return r;
+	return refuse(ret_rsc, d, q->sp[0] ? "nodeID" : c->field, "in certificates another node is known by this name, in which case does not count there; "
+		      "a name belongs to one node");
+}
+
 /* What another node has by this name at a MEF or a MAF, and until when. */
 struct held { int64_t node, by; mst_time now, until; };
 
@@ -142,6 +203,8 @@ int admin_names_free(struct admin *q, const struct mst_node *n, const struct mst
 			continue;
 		r = has_owner(q, n->id, &call[i], ret_rsc, d);
 		if (!r)
+			r = has_public_name(q, n->id, &call[i], ret_rsc, d);
+		if (!r)
 			r = is_held(q, n->id, &call[i], ret_rsc, d);
 	}
 	return r;
@@ -150,9 +213,14 @@ int admin_names_free(struct admin *q, const struct mst_node *n, const struct mst
 int admin_identity_free(struct admin *q, const struct mst_identity *i, bool *ret_free)
 {
 	struct mst_node other;
+	bool shown;
 	int r = i->kind == MST_ID_NODE || i->kind == MST_ID_CSE_ABS || i->kind == MST_ID_AE_ABS ?
 		mst_store_node_find(q->env->store, i->value, &other) : MST_STORE_NONE;
 
 	*ret_free = r || other.id == i->node || !mst_node_id_counts(&other, i->value);
-	return r < 0 ? r : 0;
+	if (r < 0 || !*ret_free)
+		return r < 0 ? r : 0;
+	r = is_shown(q, i->node, i->kind, i->value, &shown);
+	*ret_free = !shown;
+	return r;
 }

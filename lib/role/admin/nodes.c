@@ -87,8 +87,9 @@ static int add(struct admin *q, const json_t *j, struct admin_node_input *in, in
 	if (r < 0)
 		return r;
 	has_sub = !r;
-	if (!admin_new_node_good(q, in, has_sub ? &sub : NULL, d))
-		return ADMIN_REFUSED;
+	r = admin_new_node_good(q, in, has_sub ? &sub : NULL, d);
+	if (r)
+		return r;
 	if (admin_decide_node(&in->node, has_sub ? &sub : NULL, q->env->now, ret_rsc, d) == ADMIN_REFUSED)
 		return ADMIN_REFUSED;
 	return apply_new(q, in, ret_rsc, d);

@@ -17,6 +17,7 @@
 
 #define PREFIX "/v1/providers/"
 #define DIGITS 12               /* with as many an M2M-Node-ID is nobody's number: those of IMEIs and EUIs are longer */
+#define BELOW 8                 /* labels of a name before its provider's FQDN: each is looked for */
 
 bool admin_own_people(const struct admin *q, const struct mst_peer *p)
 {
@@ -182,15 +183,51 @@ static bool wrong(struct mst_diag *d, const char *field, const char *text)
 	return false;
 }
 
-/* A name in somebody else's realm would be taken from whoever it belongs to. */
-static bool identity_good(const struct admin *q, const struct mst_identity *i)
+static int is_provider(struct admin *q, const char *fqdn, bool *ret_yes)
 {
-	struct mst_view v = mst_view_str(i->value), sp = mst_view_str(q->sp);
-	bool under = v.n > sp.n && v.p[v.n - sp.n - 1] == '.';
+	const struct mst_role_conf *c = q->env->conf;
+	struct mst_subscription sub;
+	int r;
 
-	if (i->kind == MST_ID_FQDN)
-		return mst_id_equal(MST_ID_FQDN, v, sp) || (under && mst_id_equal(MST_ID_FQDN, mst_view_sub(v, v.n - sp.n, v.n), sp));
-	return (i->kind != MST_ID_CSE_ABS && i->kind != MST_ID_AE_ABS) || !name_of_other(q, i->value);
+	*ret_yes = false;
+	for (size_t i = 0; c && i < c->n_provider && !*ret_yes; i++)
+		*ret_yes = !strcmp(c->provider[i].sp, fqdn);
+	if (*ret_yes)
+		return 0;
+	r = mst_store_sub_of_sp(q->env->store, fqdn, &sub);
+	*ret_yes = !r;
+	return r < 0 ? r : 0;
+}
+
+/* Below its FQDN a name is the provider's own; but another's FQDN may be below it, too, and what is below that is the other's. */
+static int domain_good(struct admin *q, const char *domain, bool *ret_good)
+{
+	const char *at = domain, *dot;
+	bool others = false;
+	int r = 0;
+
+	*ret_good = false;
+	for (int i = 0; strcmp(at, q->sp) && !others && !r; i++, at = dot + 1) {
+		dot = strchr(at, '.');
+		if (!dot || i == BELOW)
+			return 0;
+		r = is_provider(q, at, &others);
+	}
+	*ret_good = !others;
+	return r;
+}
+
+/* A name in somebody else's realm would be taken from whoever it belongs to. 0, ADMIN_REFUSED with `d`, or a fault. */
+static int name_good(struct admin *q, enum mst_id_kind kind, const char *name, const char *field, const char *expected, struct mst_diag *d)
+{
+	bool good = (kind != MST_ID_CSE_ABS && kind != MST_ID_AE_ABS) || !name_of_other(q, name);
+	char domain[MST_ID_MAX];
+	int r = good && admin_domain_of(kind, name, domain) ? domain_good(q, domain, &good) : 0;
+
+	if (r || good)
+		return r;
+	wrong(d, field, expected);
+	return ADMIN_REFUSED;
 }
 
 bool admin_origin_good(const struct admin *q, const struct admin_node_input *in, struct mst_diag *d)
@@ -223,27 +260,54 @@ static bool node_ids_good(const struct admin_node_input *in, struct mst_diag *d)
 	return true;
 }
 
-bool admin_new_node_good(const struct admin *q, const struct admin_node_input *in, const struct mst_subscription *sub, struct mst_diag *d)
+/*
+ * What names a MAF is nobody's at the MEF when it names a node, too. Another server may be a node, as a CSE that is a NAF is; but that is not a provider's
+ * people's to say.
+ */
+static bool servers_good(const struct admin *q, const struct admin_node_input *in, struct mst_diag *d)
+{
+	const struct mst_role_conf *c = q->env->conf;
+	char field[32], domain[MST_ID_MAX];
+
+	for (size_t i = 0; i < in->n && c; i++) {
+		snprintf(field, sizeof(field), "identities[%zu]", i);
+		if (!admin_domain_of(in->identity[i].kind, in->identity[i].value, domain))
+			continue;
+		for (size_t k = 0; k < c->n_maf; k++)
+			if (mst_id_equal(MST_ID_FQDN, mst_view_str(domain), mst_view_str(c->maf_fqdn[k])))
+				return wrong(d, field, "that is a MAF's name (mef.mafs); a certificate that names a node and a MAF is neither's");
+		if (q->sp[0] && in->identity[i].kind == MST_ID_FQDN && c->names_server && c->names_server(c->names, domain))
+			return wrong(d, field, "that is a server's name here; the installation's people enter it, if it is a node's");
+	}
+	return true;
+}
+
+static int names_good(struct admin *q, const struct admin_node_input *in, struct mst_diag *d)
 {
 	const struct mst_node *n = &in->node;
 	char field[32];
+	int r = name_good(q, MST_ID_CSE_ABS, n->cse_id, "cseID", "expected one of this provider's, like //sp.example.com/CSE01", d);
 
-	if (!node_ids_good(in, d))
-		return false;
-	if (!q->sp[0])
-		return true;
-	if (!sub || !admin_owns_sub(q, sub))
-		return wrong(d, "subscription", "expected a subscription of this provider");
-	if (n->cse_id[0] && name_of_other(q, n->cse_id))
-		return wrong(d, "cseID", "expected one of this provider's, like //sp.example.com/CSE01");
-	if (n->ae_id[0] && name_of_other(q, n->ae_id))
-		return wrong(d, "aeID", "expected one of this provider's, like //sp.example.com/S01");
-	for (size_t i = 0; i < in->n; i++) {
+	if (!r)
+		r = name_good(q, MST_ID_AE_ABS, n->ae_id, "aeID", "expected one of this provider's, like //sp.example.com/S01", d);
+	for (size_t i = 0; i < in->n && !r; i++) {
 		snprintf(field, sizeof(field), "identities[%zu]", i);
-		if (!identity_good(q, &in->identity[i]))
-			return wrong(d, field, "expected a name in this provider's own realm");
+		r = name_good(q, in->identity[i].kind, in->identity[i].value, field, "expected a name in this provider's own realm", d);
 	}
-	return true;
+	return r;
+}
+
+int admin_new_node_good(struct admin *q, const struct admin_node_input *in, const struct mst_subscription *sub, struct mst_diag *d)
+{
+	if (!node_ids_good(in, d) || !servers_good(q, in, d))
+		return ADMIN_REFUSED;
+	if (!q->sp[0])
+		return 0;
+	if (!sub || !admin_owns_sub(q, sub)) {
+		wrong(d, "subscription", "expected a subscription of this provider");
+		return ADMIN_REFUSED;
+	}
+	return names_good(q, in, d);
 }
 
 static int refuse(struct admin *q, int rsc, const char *field, const char *text)

@@ -87,18 +87,6 @@ static int load_node(struct mst_role_env *env, int64_t id, struct mst_who *w)
 	return 0;
 }
 
-/* A CSE-ID certificate carries the CSE's public domain name (TS-0001 6.5.1.1): "CSE1.sp.example" is "//sp.example/CSE1". */
-static bool cse_of_public_name(const char *fqdn, char out[MST_ID_MAX])
-{
-	const char *dot = strchr(fqdn, '.');
-	int n;
-
-	if (!dot || dot == fqdn)
-		return false;
-	n = snprintf(out, MST_ID_MAX, "//%s/%.*s", dot + 1, (int)(dot - fqdn), fqdn);
-	return n > 0 && n < MST_ID_MAX && mst_id_valid(MST_ID_CSE_ABS, mst_view_str(out));
-}
-
 /* Whose name is it, by what it says that it is? 0 in *ret_node: of nobody that is known here. */
 static int node_called(struct mst_role_env *env, const char *id, int64_t *ret_node)
 {
@@ -107,31 +95,6 @@ static int node_called(struct mst_role_env *env, const char *id, int64_t *ret_no
 
 	*ret_node = !r && mst_node_id_counts(&found, id) ? found.id : 0;
 	return r < 0 ? r : 0;
-}
-
-/*
- * What a node was called before it moved may be given anew, while its certificate goes on saying it. From then on that name proves
- * neither the one nor the other.
- */
-static int find_identity(struct mst_role_env *env, const struct mst_san *san, struct mst_identity *ret, const char **ret_why)
-{
-	char value[MST_ID_MAX], cse[MST_ID_MAX] = "";
-	bool public = san->kind == MST_ID_FQDN && cse_of_public_name(san->value, cse);
-	int64_t called = 0;
-	int r;
-
-	if (!mst_id_normalise(san->kind, mst_view_str(san->value), value))
-		return MST_STORE_NONE;
-	r = mst_store_identity_get(env->store, san->kind, value, ret);
-	if (r == MST_STORE_NONE && public)
-		r = mst_store_identity_get(env->store, MST_ID_CSE_ABS, cse, ret);
-	if (r || (!public && san->kind != MST_ID_CSE_ABS && san->kind != MST_ID_AE_ABS))
-		return r;
-	r = node_called(env, public ? cse : value, &called);
-	if (r || !called || called == ret->node)
-		return r;
-	*ret_why = "the name in the certificate is bound to one node, and another node is called so (it was given anew after a move): it proves neither";
-	return MST_STORE_NONE;
 }
 
 static bool anchored(const uint8_t want[MST_SHA256_LEN], const struct mst_peer *p)
@@ -162,6 +125,69 @@ static bool bound(const struct mst_identity *row, const struct mst_role_conf *co
 		return true;
 	*ret_why = "the name is known, but under another trust anchor";
 	return false;
+}
+
+/* The node that the names of a certificate mean: those that count. `cse`: the name at hand as a CSE-ID, in lower case; "" = it is none. */
+struct meant { struct mst_role_env *env; const struct mst_peer *p; const char *unbound, *others; char cse[MST_ID_MAX]; int64_t node; bool two; };
+
+/*
+ * Is another node called what the certificate says? What a node was called before it moved may be given anew, while its certificate goes on
+ * saying it; from then on that name does not prove it. A name in other case is the same in a certificate of a CSE.
+ */
+static int is_others(struct meant *m, const struct mst_identity *row, bool *ret_yes)
+{
+	struct mst_node other;
+	int64_t called = 0;
+	int r = m->cse[0] ? mst_store_node_of_cse(m->env->store, m->cse, row->node, &other) : MST_STORE_NONE;
+
+	*ret_yes = !r;
+	if (r == MST_STORE_NONE && (row->kind == MST_ID_CSE_ABS || row->kind == MST_ID_AE_ABS)) {
+		r = node_called(m->env, row->value, &called);
+		*ret_yes = called && called != row->node;
+	}
+	return r < 0 ? r : 0;
+}
+
+static int mean(void *arg, const struct mst_identity *row)
+{
+	struct meant *m = arg;
+	bool others;
+	int r;
+
+	if (!bound(row, m->env->conf, m->p, &m->unbound))
+		return 0;
+	r = is_others(m, row, &others);
+	if (r)
+		return r;
+	if (others) {
+		m->others = "the name in the certificate is bound to one node, and another node is called so (as it may be after a move): it does not prove the one";
+		return 0;
+	}
+	m->two = m->two || (m->node && m->node != row->node);
+	m->node = row->node;
+	return 0;
+}
+
+/*
+ * A CSE-ID certificate carries the CSE's public domain name (TS-0001 6.5.1.1): "cse1.sp.example" is "//sp.example/CSE1", or whatever it
+ * is in other case. No two nodes are given one such name; of two from before, it is that one's who is called so, else nobody's.
+ */
+static int find_identity(struct mst_role_env *env, const struct mst_san *san, struct meant *m)
+{
+	char value[MST_ID_MAX];
+	struct mst_identity row;
+	int r;
+
+	if (!mst_id_normalise(san->kind, mst_view_str(san->value), value))
+		return 0;
+	if (san->kind != MST_ID_FQDN || !mst_cse_of_public_name(value, m->cse))
+		m->cse[0] = 0;
+	r = mst_store_identity_get(env->store, san->kind, value, &row);
+	if (!r)
+		r = mean(m, &row);
+	if (r >= 0 && m->cse[0])
+		r = mst_store_identity_of_cse(env->store, m->cse, mean, m);
+	return r < 0 ? r : 0;
 }
 
 /* Index of the configured MAF that the certificate names, or n_maf. */
@@ -205,30 +231,27 @@ static const char no_node_certs[] = "the MEF takes no certificates of nodes (mef
 static int by_certificate(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
 {
 	size_t maf = role == MST_ROLE_MEF ? maf_of(env->conf, p) : env->conf->n_maf;
-	const char *unbound = NULL;
-	int64_t node = 0;
+	struct meant m = { .env = env, .p = p };
+	const char *unbound;
+	int64_t node;
 	int issued = by_issued(env, p, w);
 
 	if (issued != MST_STORE_NONE)
 		return issued;
 
 	for (size_t i = 0; i < p->cert.n_san; i++) {
-		struct mst_identity row;
-		int r = find_identity(env, &p->cert.san[i], &row, &unbound);
+		int r = find_identity(env, &p->cert.san[i], &m);
 
-		if (r < 0)
-			return r;
 		if (r)
-			continue;
-		if (!bound(&row, env->conf, p, &unbound))
-			continue;
-		if (node && node != row.node) {
-			nobody(w, "the certificate names two nodes");
-			w->clash = true;
-			return 0;
-		}
-		node = row.node;
+			return r;
 	}
+	if (m.two) {
+		nobody(w, "the certificate names two nodes");
+		w->clash = true;
+		return 0;
+	}
+	node = m.node;
+	unbound = m.others ? m.others : m.unbound;
 	if (maf < env->conf->n_maf) {
 		if (node)
 			nobody(w, "the certificate names a node and a MAF");
@@ -440,7 +463,8 @@ static bool shows(const struct mst_peer *p, const struct mst_san *name)
 	for (size_t i = 0; p->how == MST_AUTH_CERT && i < p->cert.n_san; i++) {
 		const struct mst_san *san = &p->cert.san[i];
 
-		if (san->kind == MST_ID_FQDN ? cse_of_public_name(san->value, value) && !strcmp(value, name->value) :
+		if (san->kind == MST_ID_FQDN && name->kind == MST_ID_CSE_ABS ?
+		    mst_cse_public_name(mst_view_str(name->value), value) && mst_id_equal(MST_ID_FQDN, mst_view_str(value), mst_view_str(san->value)) :
 		    san->kind == name->kind && mst_id_normalise(san->kind, mst_view_str(san->value), value) && !strcmp(value, name->value))
 			return true;
 	}
