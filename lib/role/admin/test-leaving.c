@@ -2,155 +2,7 @@
  * Commands and management objects of a node whose registration ends: cancelled and dropped with it, in the same
  * transaction, each with an event that says why; what had ended before and what is another node's stays.
  */
-#include "tests/support/cm.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "role/admin/admin.h"
-#include "role/admin/test-store.h"
-
-#define NOW 1795212591
-#define OPEN 20              /* more than a batch of them */
-
-struct fix {
-	char dir[64];
-	struct mst_store *s;
-	struct mst_role_conf conf;
-	mst_time now;
-	int64_t node, other, ended, theirs;
-};
-
-static char room[MST_ANSWER_MAX + 1];
-static struct mst_whose cut;         /* that the last answer asks for */
-static struct mst_clocked clocked;   /* what the clock did last */
-
-static struct mst_role_env env_of(struct fix *f, mst_time now)
-{
-	return (struct mst_role_env){ .store = f->s, .conf = &f->conf, .now = now };
-}
-
-/* The answer's text stands in `room`. A transaction that is not `kept` is undone. */
-static void ask(struct fix *f, enum mst_op op, const char *target, const char *body, int rsc, bool kept)
-{
-	struct mst_role_env env = env_of(f, f->now);
-	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .peer = { .how = MST_AUTH_LOCAL, .uid = geteuid() },
-				  .request = { .op = op, .to = mst_view_str(target), .content = mst_view_str(body) } };
-	struct mst_answer a = { .content = mst_writer_of((uint8_t *)room, sizeof(room) - 1) };
-
-	assert_int_equal(mst_store_begin(f->s), 0);
-	assert_int_equal(mst_role_admin.handle(&env, &x, &a), 0);
-	if (kept)
-		assert_int_equal(mst_store_commit(f->s), 0);
-	else
-		mst_store_rollback(f->s);
-	cut = a.cut;
-	room[a.content.n] = 0;
-	if (a.rsc != rsc)
-		fail_msg("%s: %d instead of %d: %s", target, a.rsc, rsc, room);
-}
-
-static int64_t add(struct fix *f, int64_t node, enum mst_command_state state)
-{
-	struct mst_command m = { .node = node, .class_id = 3, .number = 2, .uri = "ca", .admin_fqdn = "a.example.com", .state = state,
-				 .created = NOW };
-
-	assert_int_equal(mst_store_command_insert(f->s, &m), 0);
-	return m.id;
-}
-
-static void give_objects(struct fix *f, int64_t node)
-{
-	static struct mst_device_config c = { .admin_fqdn = "a.example.com", .content = "{\"objects\":[]}", .changed = NOW };
-
-	c.node = node;
-	assert_int_equal(mst_store_device_config_put(f->s, &c), 0);
-}
-
-static int64_t node_of(struct fix *f, const char *id)
-{
-	struct mst_node n;
-
-	assert_int_equal(mst_store_node_find(f->s, id, &n), 0);
-	return n.id;
-}
-
-static int set_up(void **state)
-{
-	struct fix *f = calloc(1, sizeof(*f));
-	char body[300];
-
-	f->now = NOW;
-	test_store_open(f->dir, "leaving", &f->s);
-	f->conf.makers.n = 1;
-	for (const char *sp = "ab"; *sp; sp++) {
-		snprintf(body, sizeof(body), "{\"id\":\"sub-%c\",\"spFQDN\":\"%c.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"20271121T000000\"}",
-			 *sp, *sp);
-		ask(f, MST_OP_CREATE, "/v1/subscriptions", body, 2001, true);
-	}
-	ask(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:a:1\",\"cseID\":\"//a.example.com/CSE1\",\"subscription\":\"sub-a\"}", 2001, true);
-	ask(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:a:2\",\"cseID\":\"//a.example.com/CSE2\",\"subscription\":\"sub-a\"}", 2001, true);
-	f->node = node_of(f, "urn:a:1");
-	f->other = node_of(f, "urn:a:2");
-	f->ended = add(f, f->node, MST_COMMAND_ENDED);
-	for (int i = 0; i < OPEN; i++)
-		(void)add(f, f->node, i % 2 ? MST_COMMAND_ISSUED : MST_COMMAND_WAITING);
-	f->theirs = add(f, f->other, MST_COMMAND_WAITING);
-	give_objects(f, f->node);
-	give_objects(f, f->other);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fix *f = *state;
-
-	test_store_close(f->dir, f->s);
-	free(f);
-	return 0;
-}
-
-static int count(void *arg, const struct mst_command *m)
-{
-	((int *)arg)[m->state]++;
-	return 0;
-}
-
-static void states(struct fix *f, int waiting, int issued, int cancelled)
-{
-	static struct mst_device_config c;
-	int n[4] = { 0 };
-	struct mst_command m;
-
-	assert_int_equal(mst_store_command_list(f->s, f->node, 0, 0, count, n), 0);
-	assert_true(n[MST_COMMAND_WAITING] == waiting && n[MST_COMMAND_ISSUED] == issued && n[MST_COMMAND_CANCELLED] == cancelled);
-	assert_int_equal(mst_store_device_config_get(f->s, f->node, "a.example.com", &c), cancelled ? MST_STORE_NONE : 0);
-	/* neither what was over, nor what is another's */
-	assert_true(mst_store_command_get(f->s, f->ended, &m) == 0 && m.state == MST_COMMAND_ENDED);
-	assert_true(mst_store_command_get(f->s, f->theirs, &m) == 0 && m.state == MST_COMMAND_WAITING);
-	assert_int_equal(mst_store_device_config_get(f->s, f->other, "a.example.com", &c), 0);
-}
-
-static unsigned times(const char *part)
-{
-	unsigned n = 0;
-
-	for (const char *at = room; (at = strstr(at, part)); at++)
-		n++;
-	return n;
-}
-
-/* OPEN events name the commands, one the objects, and all of them why. */
-static void told(struct fix *f, const char *why)
-{
-	ask(f, MST_OP_RETRIEVE, "/v1/events?what=command.cancelled", "", 2000, true);
-	assert_int_equal(times("MO_NODE, command "), OPEN);
-	assert_int_equal(times(why), OPEN);
-	ask(f, MST_OP_RETRIEVE, "/v1/events?what=device-config.dropped", "", 2000, true);
-	assert_int_equal(times(why), 1);
-}
+#include "role/admin/test-leaving.h"
 
 static int keep_step(void *arg, const struct mst_command_step *s)
 {
@@ -225,18 +77,6 @@ static void moved(void **state)
 	assert_int_equal(times("the node has moved away: sold"), OPEN);
 	ask(f, MST_OP_RETRIEVE, "/v1/providers/b.example.com/events?node=urn%3Aa%3A1", "", 2000, true);
 	assert_true(times("node.moved") == 1 && times("command.cancelled") == 0 && times("device-config.dropped") == 0);
-}
-
-static void clock_says(struct fix *f, mst_time now)
-{
-	struct mst_role_env env = env_of(f, now);
-	struct mst_clocked c = { 0 };
-
-	assert_int_equal(mst_store_begin(f->s), 0);
-	assert_int_equal(admin_clock(&env, &c), 0);
-	assert_int_equal(mst_store_commit(f->s), 0);
-	assert_int_equal(c.nodes_gone, 0);
-	clocked = c;
 }
 
 static void give_cert(struct fix *f, const char *serial, const char *subject, mst_time issued)
@@ -330,31 +170,6 @@ static void a_move_within_a_provider(void **state)
 	assert_true(!good(f, "01") && good(f, "02"));
 }
 
-static void give_cred(struct fix *f, const char *key_id, const char *client, int64_t node, mst_time expires)
-{
-	struct mst_credential c = { .purpose = MST_PURPOSE_KM, .key = { { 7 }, 1 }, .node = node, .state = MST_CRED_ACTIVE, .created = NOW - 9, .expires = expires };
-
-	snprintf(c.key_id, sizeof(c.key_id), "%s", key_id);
-	snprintf(c.client_id, sizeof(c.client_id), "%s", client);
-	assert_int_equal(mst_store_cred_put(f->s, MST_ROLE_MAF, &c, true), 0);
-}
-
-static void give_reg(struct fix *f, const char *id, const char *client, int64_t node, mst_time expires)
-{
-	struct mst_registration g = { .node = node, .created = NOW - 9, .expires = expires };
-	struct mst_keyreg k = { .suid = 22, .key = { { 7 }, 1 }, .targets = "//a.example.com/CSE9", .created = NOW - 9, .expires = expires };
-
-	snprintf(g.reg_id, sizeof(g.reg_id), "%s", id);
-	snprintf(g.client_id, sizeof(g.client_id), "%s", client);
-	snprintf(g.admin_fqdn, sizeof(g.admin_fqdn), "%.3s.example.com", id);
-	snprintf(k.rel_key_id, sizeof(k.rel_key_id), "%s", id);
-	snprintf(k.reg_id, sizeof(k.reg_id), "%s", id);
-	snprintf(k.client_id, sizeof(k.client_id), "%s", client);
-	snprintf(k.admin_fqdn, sizeof(k.admin_fqdn), "%s", g.admin_fqdn);
-	assert_int_equal(mst_store_reg_put(f->s, MST_ROLE_MAF, &g), 0);
-	assert_int_equal(mst_store_keyreg_put(f->s, MST_ROLE_MAF, &k, true), 0);
-}
-
 static mst_time reg_ends(struct fix *f, const char *id)
 {
 	struct mst_registration g;
@@ -415,74 +230,6 @@ static void what_the_maf_has_by_its_name_alone(void **state)
 	assert_true(!c.node && c.expires == NOW + 999999);
 	assert_int_equal(mst_store_reg_get(f->s, MST_ROLE_MAF, "r01", &g), 0);
 	assert_true(g.node == f->node && g.expires == NOW + 3600);
-}
-
-/* A MAF has everything by the name of its client: one that a node has left is nobody else's before what it has by that is over. */
-static void a_name_is_not_free_before_its_time(void **state)
-{
-	static const char again[] = "{\"nodeID\":\"urn:a:9\",\"cseID\":\"//A.example.com/CSE1\",\"subscription\":\"sub-a\"}";
-	static const char as_ae[] = "{\"nodeID\":\"urn:a:9\",\"aeID\":\"//a.example.com/S1\",\"subscription\":\"sub-a\"}";
-	static const char back[] = "{\"reason\":\"back\",\"subscription\":\"sub-a\",\"cseID\":\"//a.example.com/CSE1\"}";
-	static const char other[] = "{\"reason\":\"x\",\"subscription\":\"sub-a\",\"cseID\":\"//a.example.com/CSE1\"}";
-	struct fix *f = *state;
-
-	f->conf.provider[0] = (struct mst_provider){ "a.example.com", 4711 };
-	give_cred(f, "1@maf.example.com", "//a.example.com/CSE1", f->node, NOW + 999999);
-	give_cred(f, "2@maf.example.com", "//a.example.com/S1", f->node, NOW + 60);
-	give_cred(f, "3@maf.example.com", "//a.example.com/S2", 0, NOW + 60);
-	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move",
-	    "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\",\"grace\":3600}", 2000, true);
-	ask(f, MST_OP_CREATE, "/v1/nodes", again, 4105, false);
-	assert_true(times("\"field\":\"cseID\"") == 1 && times("until 20261120T") == 1 && times("it is urn:a:1") == 1);
-	ask(f, MST_OP_CREATE, "/v1/providers/a.example.com/nodes", again, 4105, false);
-	assert_true(times("until 20261120T") == 1 && times("urn:a:1") == 0);
-	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A2/move", other, 4105, false);
-	assert_true(times("\"field\":\"cseID\"") == 1 && times("until 20261120T") == 1);
-	ask(f, MST_OP_CREATE, "/v1/nodes", as_ae, 4105, false);
-	assert_true(times("\"field\":\"aeID\"") == 1);
-	ask(f, MST_OP_CREATE, "/v1/nodes/import", "{\"rows\":[{\"nodeID\":\"urn:a:9\",\"cseID\":\"//a.example.com/CSE1\"}]}", 2000, false);
-	assert_true(times("\"ok\":false") == 1 && times("until 20261120T") == 1);
-	/* it may have it back itself; and a client of before that the registry did not know may be the one that is added now */
-	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move", back, 2000, false);
-	ask(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:a:9\",\"aeID\":\"//a.example.com/S2\"}", 2001, false);
-	/* a registration alone holds it as well */
-	f->now = NOW + 60;
-	ask(f, MST_OP_CREATE, "/v1/nodes", as_ae, 2001, false);
-	give_reg(f, "late", "//a.example.com/S1", f->node, NOW + 90);
-	ask(f, MST_OP_CREATE, "/v1/nodes", as_ae, 4105, false);
-	f->now = NOW + 3599;
-	ask(f, MST_OP_CREATE, "/v1/nodes", again, 4105, false);
-	f->now = NOW + 3600;
-	ask(f, MST_OP_CREATE, "/v1/nodes", again, 2001, true);
-}
-
-/* One node each, whatever the name is for it: else a MAF, which has the name alone, would take the one for the other. */
-static void a_name_is_of_one_node(void **state)
-{
-#define ADD(rest, rsc) ask(f, MST_OP_CREATE, "/v1/nodes", "{\"subscription\":\"sub-a\"," rest "}", rsc, false)
-	struct fix *f = *state;
-
-	ask(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:a:7\",\"aeID\":\"//a.example.com/S7\",\"subscription\":\"sub-a\","
-	    "\"identities\":[{\"kind\":\"cse\",\"value\":\"//a.example.com/CSE7\"}]}", 2001, true);
-	ADD("\"nodeID\":\"urn:a:8\",\"aeID\":\"//A.example.com/S7\"", 4105);
-	assert_true(times("\"field\":\"aeID\"") == 1 && times("another node is called this") == 1);
-	ADD("\"nodeID\":\"urn:a:8\",\"cseID\":\"//a.example.com/S7\"", 4105);
-	ADD("\"nodeID\":\"//a.example.com/S7\"", 4000);
-	ADD("\"nodeID\":\"//a.example.com/CSE2\"", 4000);
-	/* what it proves by a certificate it may be called, now or later */
-	ADD("\"nodeID\":\"urn:a:8\",\"cseID\":\"//a.example.com/CSE7\"", 4105);
-	assert_true(times("\"field\":\"cseID\"") == 1 && times("known by this name") == 1);
-	ADD("\"nodeID\":\"urn:a:8\",\"identities\":[{\"kind\":\"ae\",\"value\":\"//a.example.com/S7\"}]", 4105);
-	ADD("\"nodeID\":\"urn:a:8\",\"identities\":[{\"kind\":\"node\",\"value\":\"urn:a:8\"},{\"kind\":\"cse\",\"value\":\"//a.example.com/CSE2\"}]", 4105);
-	assert_true(times("identities[1]") == 1);
-	ADD("\"nodeID\":\"urn:a:8\",\"aeID\":\"//a.example.com/S8\"", 2001);
-	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A2/move",
-	    "{\"reason\":\"x\",\"subscription\":\"sub-a\",\"cseID\":\"//a.example.com/CSE2\",\"aeID\":\"//a.example.com/S7\"}", 4105, false);
-	/* its own is taken by nobody */
-	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A7/move", "{\"reason\":\"x\",\"subscription\":\"sub-a\",\"cseID\":\"//a.example.com/CSE7\"}", 2000, false);
-	/* and by that it is found, however its realm is written */
-	ask(f, MST_OP_RETRIEVE, "/v1/nodes/%2F%2FA.example.com%2FS7", "", 2000, true);
-	assert_int_equal(times("\"nodeID\":\"urn:a:7\""), 1);
 }
 
 #define FLEET 150                    /* more than a look of the clock ends */
@@ -703,8 +450,7 @@ int main(void)
 		T(certificates_stay_for_the_grace), T(a_second_move_ends_what_was_left),
 		T(a_move_within_a_provider), T(requests_stay_with_their_provider), T(requests_end_with_their_node),
 		T(a_subscription_ends), T(a_subscription_expires), T(sessions_end), T(sessions_end_when_it_is_said_again), T(registrations_stay_for_the_grace),
-		T(what_the_maf_has_by_its_name_alone),
-		T(a_name_is_not_free_before_its_time), T(a_name_is_of_one_node) };
+		T(what_the_maf_has_by_its_name_alone) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("admin: leaving", tests, NULL, NULL);
