@@ -315,6 +315,7 @@ static void a_maker_cannot_name_anothers_node(void **state)
 /* A MAF's name in a certificate of another CA gives nothing when the configuration names the anchor. */
 static void maf_anchor(void **state)
 {
+	struct mst_cert_row row = { .serial = "0102030405060708090A0B0C0D0E0F10", .subject = "maf.example.com", .issued = 1, .expires = MST_NEVER };
 	struct mst_event e;
 
 	(void)state;
@@ -327,6 +328,15 @@ static void maf_anchor(void **state)
 	assert_non_null(strstr(e.why, "another trust anchor"));
 	r.x.peer.anchor_sha256[0] = 9;
 	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/fetchCredentials/00@mef.example.com/21", "maf.example.com", 0, 0, NULL), 4004);
+	/* one that was revoked here, whoever had it issued, is refused before any list says so, and where the list is full */
+	memcpy(r.x.peer.cert.serial, row.serial, sizeof(row.serial));
+	assert_int_equal(mst_store_cert_put(r.store, &row), 0);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/fetchCredentials/00@mef.example.com/21", "maf.example.com", 0, 0, NULL), 4004);
+	row.revoked = row.issued + 1;
+	assert_int_equal(mst_store_cert_put(r.store, &row), 0);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/fetchCredentials/00@mef.example.com/21", "maf.example.com", 0, 0, NULL), 4103);
+	assert_true(rig_last_event(&r, &e));
+	assert_non_null(strstr(e.why, "the certificate is revoked"));
 }
 
 static void set_node(enum mst_node_state s)

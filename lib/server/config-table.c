@@ -298,7 +298,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "certificates for nodes over EST (TS-0003 8.3.6.2) below /.well-known/est, issued by the keeper's CA, under no name of a "
 		  "server that stands in this file" },
 	{ "mef.est_approval", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.est_approval),
-	  .help = "a first certificate waits for muster cert approve; renewals do not" },
+	  .help = "a first certificate waits for muster cert approve; renewals do not, but for nodes by secret, which show no certificate that could be renewed" },
 	{ "mef.est_lifetime", MST_CONF_T_SECONDS, 0, "90d", NULL, RANGE(10, 3650 * DAY), AT(mef.est_lifetime),
 	  .help = "how long a certificate is good, at most until the subscription and the CA end" },
 	{ "mef.est_grace", MST_CONF_T_SECONDS, 0, "0s", NULL, RANGE(0, 3650 * DAY), AT(mef.est_grace),

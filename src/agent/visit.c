@@ -6,7 +6,8 @@
  *             that waits for approval is not reported: the MEF issues the command again at the next visit. DEV_CFG and
  *             MO_NODE are carried out by order.c, inside the session as far as they need the MEF
  *             A MEF that is visited by CoAP is visited by HTTPS for what EST does.
- *   RENEW     simplereenroll in a session with the certificate that is to be renewed
+ *   RENEW     simplereenroll in a session with the certificate that is to be renewed; where the maker's secret proves both ends
+ *             there is none, and simpleenroll asks for the next one
  *   ANEW      simpleenroll with the initial certificate, when the one in use has ended or is refused: the last resort (lesson 9)
  *   PROVE     cacerts in a session with the new one; then it is the active one (lesson 4)
  */
@@ -539,6 +540,8 @@ static bool start(struct agent *a, enum visit_job job)
 		ec.host = host;
 		ec.port = &v->port;
 		ec.name = a->own.slot[OWN_ACTIVE].name;
+		if (!v->tls && job == VISIT_RENEW)
+			ec.job = EST_JOB_ENROLL;
 		if ((job == VISIT_RENEW || job == VISIT_ANEW) && old->there && !strcmp(old->name.value, ec.name.value))
 			ec.csr = (struct mst_view){ old->csr, old->csr_n };
 		v->mef_runs = job == VISIT_COMMANDS && mmef_init(&v->mef, &mc, &d);

@@ -1,4 +1,6 @@
 """A node that is told to get a certificate (CERT_PROV) gets it over EST, uses it, renews it, and survives power cuts."""
+import json
+
 import pytest
 
 from support import Installation, at, until
@@ -100,6 +102,23 @@ def test_a_certificate_is_renewed_before_its_end(make):
             agent.wait_log("certificate-in-use")
     assert len(certificates(inst, node)) >= 2
     assert inst.events("--what", "mef.refused") == []
+
+
+def test_a_certificate_of_a_node_by_secret_is_renewed(make):
+    """It has no session with the certificate: the secret asks for the next one, too."""
+    inst = make('  est_lifetime = "15s";\n')
+    node = inst.node(1)
+    for name in ("node.pem", "node.key"):
+        (node.dir / name).unlink()
+    identity = json.loads(inst.muster("--json", "node", "secret", node.id, "--new", node.dir / "psk").stdout)["identity"]
+    node.configure(add=f'psk_identity = "{identity}";\npsk_file = "psk";\n')
+    node.instruct(inst.instruction(method="psk"))
+    inst.muster("command", "cert-prov", node.id)
+    with node.running() as agent:
+        for _ in range(2):
+            agent.wait_log("certificate-in-use")
+    assert len(certificates(inst, node)) >= 2
+    assert inst.events("--what", "mef.refused") == [] and inst.events("--what", "mef.est-refused") == []
 
 
 def test_a_node_that_was_off_renews_after_the_end_where_the_mef_has_a_window(make):

@@ -209,12 +209,15 @@ static int by_issued(struct mst_role_env *env, const struct mst_peer *p, struct 
 {
 	struct mst_cert_der der;
 	struct mst_cert_row row;
-	int r = mst_store_cert_der_find(env->store, p->cert.sha256, &der);
+	int known = mst_store_cert_der_find(env->store, p->cert.sha256, &der), r;
 
-	if (!r)
-		r = mst_store_cert_get(env->store, der.serial, &row);
-	if (r)
-		return r;
+	if (known < 0)
+		return known;
+	/* One that we issued in another way (a server's), or whose signature somebody writes otherwise, is here by its number once it is revoked. Another
+	 * CA's has ours if it wants to be refused. */
+	r = mst_store_cert_get(env->store, known ? p->cert.serial : der.serial, &row);
+	if (r || (known && !row.revoked))
+		return r < 0 ? r : MST_STORE_NONE;
 	if (row.revoked) {
 		/* the list says so too, as soon as the listeners have the new one */
 		nobody(w, "the certificate is revoked");
