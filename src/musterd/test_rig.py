@@ -132,7 +132,8 @@ class Installation:
 
 def low_port():
     """A free one below 1024; for who may not look, 1."""
-    for port in range(1023, 511, -1):
+    # others look for one at the same moment: each begins somewhere else
+    for port in (512 + (os.getpid() + k) % 512 for k in range(512)):
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))

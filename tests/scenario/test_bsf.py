@@ -441,7 +441,8 @@ def test_the_operator_sees_and_ends_it(world):
     assert world.naf(ue.btid)[0] == 404
     assert "no session of that" in inst.muster("gba", "show", impi(50)).stdout
     assert ue.bootstrap()[0] == 200, "the lock-out is over, too"
-    assert "no session" in inst.muster("gba", "show", "nobody").stdout
+    assert "no session" in inst.muster("gba", "show", "nobody@ims.example.com").stdout
+    assert "there is no such SIM" in inst.muster("gba", "show", "nobody", check=False).stderr
     told = {(f["check"], f["detail"].split(" on ")[0]): f["ok"] for f in json.loads(inst.muster("--json", "doctor", check=False).stdout)}
     assert told["listener", "bsf"] and told["listener", "zn"]
     assert {w for w, _ in told} >= {"key of bsf", "certificate of bsf", "key of zn", "certificate of zn"}
