@@ -97,7 +97,7 @@ static void free_chain(gnutls_x509_crt_t *chain, unsigned n)
 
 static bool read_chain(const gnutls_datum_t *der, unsigned n, gnutls_x509_crt_t **ret_chain)
 {
-	gnutls_x509_crt_t *chain = calloc(n, sizeof(*chain));
+	gnutls_x509_crt_t *chain = calloc(n, sizeof(*chain));          /* NOLINT(bugprone-sizeof-expression): an array of pointers */
 	bool good = chain;
 	unsigned k = 0;
 
@@ -216,7 +216,7 @@ static void free_lists(gnutls_x509_crl_t *list, unsigned n)
 
 static int read_lists(const struct mst_view *crls, size_t n, gnutls_x509_crl_t **ret_list)
 {
-	gnutls_x509_crl_t *list = calloc(n ? n : 1, sizeof(*list));
+	gnutls_x509_crl_t *list = calloc(n ? n : 1, sizeof(*list));          /* NOLINT(bugprone-sizeof-expression): an array of pointers */
 	int r = list ? 0 : MST_FAULT_MEMORY;
 	unsigned k = 0;
 

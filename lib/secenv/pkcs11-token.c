@@ -5,8 +5,8 @@
 
 #include "secenv/pkcs11-int.h"
 
-#define PAUSES 6
-#define FIRST_PAUSE_MS 10            /* and twice as long each time: 0.6 s in all */
+#define PAUSES 7
+#define FIRST_PAUSE_MS 10            /* and twice as long each time: 1.3 s in all, for a writer that a busy machine keeps waiting in the middle */
 
 int p11_outcome(CK_RV rv, const char *doing, struct mst_diag *d)
 {

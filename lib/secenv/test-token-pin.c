@@ -28,8 +28,8 @@ static void how_often(void **state)
 		{ CKR_GENERAL_ERROR, CKF_USER_PIN_COUNT_LOW, 1 },
 		{ CKR_FUNCTION_FAILED, CKF_USER_PIN_FINAL_TRY, 1 },
 		/* another process logs in (SoftHSM2) */
-		{ CKR_GENERAL_ERROR, 0, 7 },
-		{ CKR_USER_PIN_NOT_INITIALIZED, 0, 7 },
+		{ CKR_GENERAL_ERROR, 0, 8 },
+		{ CKR_USER_PIN_NOT_INITIALIZED, 0, 8 },
 	};
 	char pin[] = "/tmp/mst-pin-XXXXXX";
 	int fd = mkstemp(pin);

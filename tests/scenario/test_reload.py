@@ -164,12 +164,12 @@ def test_the_keeper_has_it_first(failing):
     failing.from_here()
     os.kill(keeper, signal.SIGSTOP)
     failing.inst.process.send_signal(signal.SIGHUP)
-    # the engine would have had the time
-    for _ in range(4):
-        failing.inst.muster("node", "list")
-    assert "engine: reloaded" not in failing.said(), failing.said()
+    failing.inst.muster("node", "list")             # the engine would have had the time
     os.kill(keeper, signal.SIGCONT)
-    failing.wait("all of them", ALL)
+    failing.wait("the others", ALL - {"keeper"})
+    # or another one, if it was given up on a slow machine
+    said = failing.said()
+    assert re.search(r"keeper: (reloaded|ready)", said).start() < said.index("engine: reloaded"), said
 
 
 def shown(inst, name, port):
