@@ -186,6 +186,8 @@ int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n);
 int admin_put_sim(struct admin *q, int64_t node, json_t *j);
 /* What its SIM has bootstrapped with the BSF here; 0 or a fault. */
 int admin_end_gba(struct admin *q, int64_t node);
+/* sims.c: by IMSI, IMPI or number. 0, NONE, or a fault. */
+int admin_find_sim(struct admin *q, const char *name, struct mst_sim *ret);
 /* life.c: what ends by itself, for the engine. */
 int admin_clock(struct mst_role_env *env, struct mst_clocked *c);
 /* What it enrolled with: registrations and keys of the MEF, under the names of `n` (revoke.c). */

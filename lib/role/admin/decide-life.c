@@ -120,15 +120,10 @@ static void take_id(char out[MST_ID_MAX], const char *id)
 	(void)mst_view_to_str(mst_view_str(id), out, MST_ID_MAX);
 }
 
-bool admin_of_realm(const char *name, const char *sp_fqdn)
-{
-	return mst_name_of_realm(name, sp_fqdn);
-}
-
 /* A new name is of the provider's whose node it will be; any other could be the name of somebody else's, now or later. */
 static bool own_name(const char *had, const char *name, const struct mst_subscription *sub)
 {
-	return !name[0] || !strcmp(had, name) || admin_of_realm(name, sub->sp_fqdn);
+	return !name[0] || !strcmp(had, name) || mst_name_of_realm(name, sub->sp_fqdn);
 }
 
 enum admin_verdict admin_decide_move(struct mst_node *n, const struct mst_node *as, const struct mst_subscription *sub,

@@ -23,8 +23,6 @@ enum admin_verdict admin_decide_node(struct mst_node *n, const struct mst_subscr
  */
 enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason, int64_t seconds, bool has_key, enum mst_by by,
 					 mst_time now, int *ret_rsc, struct mst_diag *d);
-/* Is "//sp.example.com/CSE1" a name in that provider's realm? */
-bool admin_of_realm(const char *name, const char *sp_fqdn);
 /* To another subscription, under `to`'s names. `sub` is it, NULL when there is none. `grace`: how long what it had still works. */
 enum admin_verdict admin_decide_move(struct mst_node *n, const struct mst_node *to, const struct mst_subscription *sub,
 				     int64_t grace, const char *reason, mst_time now, int *ret_rsc, struct mst_diag *d);

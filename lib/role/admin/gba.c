@@ -74,9 +74,7 @@ static int subscriber(struct admin *q, const char *name, const char *field, cons
 	snprintf(ret_impi, MST_ID_MAX, "%s", name);
 	if (!*name || strchr(name, '@'))
 		return 0;
-	r = mst_store_sim_find(q->env->store, MST_SIM_BY_IMSI, name, &s);
-	if (r == MST_STORE_NONE)
-		r = mst_store_sim_find(q->env->store, MST_SIM_BY_MSISDN, name, &s);
+	r = admin_find_sim(q, name, &s);
 	if (r < 0)
 		return r;
 	if (!r) {

@@ -112,7 +112,7 @@ int admin_owns_since(struct admin *q, int64_t node, mst_time at, bool *ret_own)
 /* "//other.example.com/CSE1": a name that the node had, or has, with somebody else. */
 static bool name_of_other(const struct admin *q, const char *who)
 {
-	return !strncmp(who, "//", 2) && !admin_of_realm(who, q->sp);
+	return !strncmp(who, "//", 2) && !mst_name_of_realm(who, q->sp);
 }
 
 /* An event of the time in which the node is the provider's; of the certificates that end in it, those that it got in that time. */

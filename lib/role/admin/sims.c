@@ -246,14 +246,19 @@ int admin_sim_list(struct admin *q)
 	return admin_answer(q, MST_RSC_OK, j);
 }
 
-/* By IMSI, IMPI or number: 0; 1 answered already; or a fault. */
+int admin_find_sim(struct admin *q, const char *name, struct mst_sim *ret)
+{
+	int r = mst_store_sim_find(q->env->store, strchr(name, '@') ? MST_SIM_BY_IMPI : MST_SIM_BY_IMSI, name, ret);
+
+	return r == MST_STORE_NONE ? mst_store_sim_find(q->env->store, MST_SIM_BY_MSISDN, name, ret) : r;
+}
+
+/* The one of the path: 0; 1 answered already; or a fault. */
 static int take_sim(struct admin *q, struct mst_sim *ret)
 {
 	struct mst_diag d;
-	int r = mst_store_sim_find(q->env->store, strchr(q->id, '@') ? MST_SIM_BY_IMPI : MST_SIM_BY_IMSI, q->id, ret);
+	int r = admin_find_sim(q, q->id, ret);
 
-	if (r == MST_STORE_NONE)
-		r = mst_store_sim_find(q->env->store, MST_SIM_BY_MSISDN, q->id, ret);
 	if (r <= 0)
 		return r;
 	mst_diag_set(&d, 0, "id", "there is no such SIM; expected its IMSI, IMPI or number", NULL);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "role/admin/admin.h"
 #include "role/admin/test-store.h"
 
 #define NOW 1795212591
@@ -37,16 +36,9 @@ static inline void ask(struct fix *f, enum mst_op op, const char *target, const 
 	struct mst_role_env env = env_of(f, f->now);
 	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .peer = { .how = MST_AUTH_LOCAL, .uid = geteuid() },
 				  .request = { .op = op, .to = mst_view_str(target), .content = mst_view_str(body) } };
-	struct mst_answer a = { .content = mst_writer_of((uint8_t *)room, sizeof(room) - 1) };
+	struct mst_answer a = test_admin_ask(&env, &x, kept, room);
 
-	assert_int_equal(mst_store_begin(f->s), 0);
-	assert_int_equal(mst_role_admin.handle(&env, &x, &a), 0);
-	if (kept)
-		assert_int_equal(mst_store_commit(f->s), 0);
-	else
-		mst_store_rollback(f->s);
 	cut = a.cut;
-	room[a.content.n] = 0;
 	if (a.rsc != rsc)
 		fail_msg("%s: %d instead of %d: %s", target, a.rsc, rsc, room);
 }

@@ -8,7 +8,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "role/admin/admin.h"
 #include "role/admin/test-store.h"
 
 #define NOW 1795212591
@@ -27,12 +26,8 @@ static void must(struct fix *f, const char *target, const char *body, int rsc, c
 	struct mst_role_env env = { .store = f->s, .conf = &f->conf, .now = NOW };
 	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .peer = { .how = MST_AUTH_LOCAL, .uid = geteuid() },
 				  .request = { .op = MST_OP_CREATE, .to = mst_view_str(target), .content = mst_view_str(body) } };
-	struct mst_answer a = { .content = mst_writer_of((uint8_t *)room, sizeof(room) - 1) };
+	struct mst_answer a = test_admin_ask(&env, &x, true, room);
 
-	assert_int_equal(mst_store_begin(f->s), 0);
-	assert_int_equal(mst_role_admin.handle(&env, &x, &a), 0);
-	assert_int_equal(mst_store_commit(f->s), 0);
-	room[a.content.n] = 0;
 	if (a.rsc != rsc || (text && !strstr(room, text)))
 		fail_msg("%s %s: %d instead of %d %s: %s", target, body, a.rsc, rsc, text ? text : "", room);
 }

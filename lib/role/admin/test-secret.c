@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "role/admin/admin.h"
 #include "role/admin/test-store.h"
 
 #define NOW 1795212591
@@ -36,14 +35,11 @@ static void ask(struct fix *f, const char *target, const char *body, bool secret
 	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .channel = 9, .peer = { .how = MST_AUTH_LOCAL, .uid = geteuid() },
 				  .request = { .op = MST_OP_CREATE, .to = mst_view_str(target), .content = mst_view_str(body) },
 				  .has_key_value = secret, .key_value = { { 1, 2, 3, 4 }, 4 } };
-	static uint8_t out[MST_ANSWER_MAX];
-	struct mst_answer a = { .content = mst_writer_of(out, sizeof(out)) };
+	static char room[MST_ANSWER_MAX + 1];
+	struct mst_answer a = test_admin_ask(&env, &x, true, room);
 
-	assert_int_equal(mst_store_begin(f->s), 0);
-	assert_int_equal(mst_role_admin.handle(&env, &x, &a), 0);
-	assert_int_equal(mst_store_commit(f->s), 0);
 	if (a.rsc != rsc)
-		fail_msg("%s: %d instead of %d: %.*s", target, a.rsc, rsc, (int)a.content.n, (char *)out);
+		fail_msg("%s: %d instead of %d: %s", target, a.rsc, rsc, room);
 	cut = a.cut;
 }
 

@@ -1,4 +1,4 @@
-/* A store of a test's own, in a directory of its own: for the tests of this role. */
+/* A store of a test's own, in a directory of its own, and what is asked over it: for the tests of this role. */
 #ifndef MST_ROLE_ADMIN_TEST_STORE_H
 #define MST_ROLE_ADMIN_TEST_STORE_H
 
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "role/admin/admin.h"
 #include "store/store.h"
 
 static inline void test_store_open(char dir[64], const char *name, struct mst_store **ret)
@@ -31,6 +32,21 @@ static inline void test_store_close(const char *dir, struct mst_store *s)
 		unlink(path);
 	}
 	rmdir(dir);
+}
+
+/* In a transaction of its own, undone when it is not `kept`. The answer's text stands in `room`. */
+static inline struct mst_answer test_admin_ask(struct mst_role_env *env, const struct mst_exchange *x, bool kept, char room[MST_ANSWER_MAX + 1])
+{
+	struct mst_answer a = { .content = mst_writer_of((uint8_t *)room, MST_ANSWER_MAX) };
+
+	assert_int_equal(mst_store_begin(env->store), 0);
+	assert_int_equal(mst_role_admin.handle(env, x, &a), 0);
+	if (kept)
+		assert_int_equal(mst_store_commit(env->store), 0);
+	else
+		mst_store_rollback(env->store);
+	room[a.content.n] = 0;
+	return a;
 }
 
 #endif

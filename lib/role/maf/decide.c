@@ -5,6 +5,7 @@
 #include "role/authorise.h"
 #include "role/common/naf.h"
 #include "role/life.h"
+#include "role/name.h"
 
 #define BIT(i) (1u << (i))
 
@@ -50,13 +51,8 @@ static const struct mst_mef_link *mef_of(const struct mst_role_conf *conf, struc
  */
 static bool may_vouch(const struct mst_mef_link *mef, const char *enrolee)
 {
-	struct mst_view v = mst_view_str(enrolee), sp;
-	bool absolute = v.n > 2 && v.p[0] == '/' && v.p[1] == '/';
-
-	sp = mst_view_sub(v, 2, v.n);
-	sp = mst_view_sub(sp, 0, mst_view_find(sp, '/'));
-	for (size_t i = 0; i < mef->n_sp && absolute; i++)
-		if (mst_id_equal(MST_ID_FQDN, sp, mst_view_str(mef->sp[i])))
+	for (size_t i = 0; i < mef->n_sp; i++)
+		if (mst_name_of_realm(enrolee, mef->sp[i]))
 			return true;
 	return !mef->n_sp;
 }
