@@ -87,7 +87,7 @@ static void challenge(struct listener *l, struct endpoint *e, struct mst_conn *c
 	mst_conn_answer(c, mst_written(&out), !mst_conn_keep_alive(c));
 }
 
-/* NULL, or why the answer to the challenge is none, for the operator. */
+/* NULL, or why the answer to the challenge is none, for the operator. A first message answers none yet. */
 static const char *read_answer(const struct mst_conf_role *r, const struct mst_http_msg *m, struct digest *g, struct mst_diag *d)
 {
 	char realm[MST_ID_MAX + sizeof(PREFIX) + 1];
@@ -98,6 +98,8 @@ static const char *read_answer(const struct mst_conf_role *r, const struct mst_h
 		return "Authorization stands there twice";
 	if (gba_authorization_read(v, &g->a, d))
 		return d->text;
+	if (gba_is_first(&g->a))
+		return NULL;
 	realm_of(r, realm);
 	if (!mst_view_eq_str(g->a.realm, realm))
 		return "the realm is not ours";
@@ -137,7 +139,7 @@ bool listener_digest(struct endpoint *e, struct mst_conn *c, const struct mst_ht
 	if (mst_http_find(m, "Authorization").n)
 		why = read_answer(r, m, g, &d);
 	if (!mst_http_find(m, "Authorization").n || why || !mst_view_eq_str(g->a.nonce, nonce)) {
-		bool stale = mst_http_find(m, "Authorization").n && !why;
+		bool stale = !why && g->a.nonce.n;
 
 		if (why)
 			listener_tell_refused(l, e->role, mst_conn_peer(c), "", 401, why);

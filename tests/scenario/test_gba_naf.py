@@ -235,9 +235,14 @@ def test_who_does_not_prove_it(world):
     s = subscriber(world)
     right = s.key(world.maf, "010001C02B")
     assert "X-M2M-RSC" not in curl(world, s, right)                     # Basic is no answer to this challenge
+    last = max((e["seq"] for e in world.events()), default=0)
+    # a first message, as on Ub, answers no challenge yet: it gets one, and nobody is told of a refusal
+    said = curl(world, s, right, "-H", f'Authorization: Digest username="{s.btid}", realm="r", qop=auth, nonce="", uri="/MAFBase", response=""')
+    assert said.count("HTTP/1.1 401") == 1 and 'algorithm=MD5' in said and "stale" not in said and "X-M2M-RSC" not in said, said
     with told(world, "maf.refused", "the Digest is not made with its key"):
         said = curl(world, s, "00" * 32, "--digest")
         assert said.count("HTTP/1.1 401") == 2 and "X-M2M-RSC" not in said, said
+    assert len([e for e in world.events() if e["seq"] > last and e["what"] == "maf.refused"]) == 1
     stranger = Subscriber(s.uid)
     with told(world, "maf.psk-refused", "does not know the B-TID"):
         said = curl(world, stranger, right, "--digest")

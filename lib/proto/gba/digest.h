@@ -55,7 +55,7 @@ struct gba_authorization {
 	enum gba_qop qop;
 	uint8_t auts[GBA_AUTS];
 };
-/* True for the first message of Ub: nonce and response are there and empty (TS 24.109 A.3). */
+/* True for a first message: nonce and response are there and empty (TS 24.109 A.3). It has no nc, cnonce or qop: what it said is dropped. */
 bool gba_is_first(const struct gba_authorization *a);
 MST_MUST_CHECK int gba_authorization_read(struct mst_view v, struct gba_authorization *ret_a, struct mst_diag *d);
 void gba_put_authorization(struct mst_writer *w, const struct gba_authorization *a);

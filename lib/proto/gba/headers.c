@@ -181,8 +181,9 @@ static int authorization_of(const struct gba_params *p, struct gba_authorization
 	if (one_qop(p, &a->qop, d))
 		return GBA_BAD;
 	if (gba_is_first(a)) {
-		/* there is no challenge yet that they could count for */
+		/* there is no challenge yet that they could count for, or that offered a qop */
 		a->nc = a->cnonce = MST_VIEW_NONE;
+		a->qop = GBA_QOP_NONE;
 		return a->has_auts ? gba_bad(d, "auts", "without a nonce") : 0;
 	}
 	if (!a->nonce.n || !gba_lower_hex(a->response, hash_hex(a->algorithm)))

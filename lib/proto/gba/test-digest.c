@@ -271,6 +271,8 @@ static void authorizations(void **state)
 	/* what counts for a challenge, where there is none yet */
 	assert_int_equal(gba_authorization_read(MST_VIEW_LIT("Digest username=\"" IMPI "\", realm=\"" BSF "\", cnonce=\"x\", nc=1, nonce=\"\", uri=\"/\", response=\"\""), &a, &d), 0);
 	assert_true(gba_is_first(&a) && !a.cnonce.n && !a.nc.n);
+	assert_int_equal(gba_authorization_read(MST_VIEW_LIT("Digest username=\"" IMPI "\", realm=\"" BSF "\", qop=auth-int, nonce=\"\", uri=\"/\", response=\"\""), &a, &d), 0);
+	assert_true(gba_is_first(&a) && a.qop == GBA_QOP_NONE);
 	/* quoted where the grammar has no quotes, and the other way round */
 	assert_int_equal(gba_authorization_read(MST_VIEW_LIT("Digest username=u,realm=r,nonce=n,uri=\"/\",qop=\"auth\",nc=\"0000000a\",cnonce=x,response=" HASH
 							     ",algorithm=\"AKAv1-MD5\",auts=\"uoU/PBIctV7bggBAq0E=\""), &a, &d), 0);
