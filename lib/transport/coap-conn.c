@@ -436,7 +436,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 void coap_conn_drain(struct mst_coap_conn *c, bool cut)
 {
 	c->closing = true;
-	c->last = cut || c->coap.state != COAP_SERVER_TAKING;
+	c->last = c->last || cut || c->coap.state != COAP_SERVER_TAKING;        /* who was cut off gets nothing back by a reload */
 	if (may_end(c))
 		coap_conn_drop(c, true);
 	else if (!c->running)

@@ -292,6 +292,7 @@ static void an_ending_session_waits_for_blocks(void **state)
 {
 	const struct timeval moment = { 0, 100000 };
 	struct cw *w = cw_new();
+	struct mst_tls_ctx *ctx;
 	bool over = false;
 	unsigned turns = 0;
 	struct event end;
@@ -313,6 +314,11 @@ static void an_ending_session_waits_for_blocks(void **state)
 		turns++;
 	}
 	assert_in_range(turns, 1, 10);
+	assert_int_equal(mst_coap_server_open(w->server), 1);
+	/* what is read anew meanwhile gives it nothing back */
+	ctx = cw_context(&w->sc);
+	mst_coap_server_reload(w->server, ctx);
+	mst_tls_ctx_free(ctx);
 	assert_int_equal(mst_coap_server_open(w->server), 1);
 	rude_block(&x, true);
 	assert_int_equal(rude_hear(w, &x), MST_COAP_UNAVAILABLE);
