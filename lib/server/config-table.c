@@ -128,7 +128,7 @@ const struct mst_conf_item mst_conf_items[] = {
 		  "that loses some; muster node suspend stops one at once" },
 	{ "four_eyes.subscriptions", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.subscriptions),
 	  .help = "ending a subscription with all of its nodes, and muster gba flush; a SIM that is bound, unbound or "
-		  "removed loses its own sessions by one person" },
+		  "removed, or whose node is revoked, released or moved, loses its own sessions by one person" },
 	{ "four_eyes.export", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.export_),
 	  .help = "a copy of the audit log; without one only the last day of it is shown, in a provider's name, too, but "
 		  "to the provider's own people what is theirs" },
