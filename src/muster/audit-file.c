@@ -40,28 +40,53 @@ static bool copy_text(const json_t *o, const char *name, char *out, size_t cap)
 	return mst_view_to_str(mst_view_str(text_of(o, name)), out, cap);
 }
 
-/* A text that is no UTF-8 stands there in hexadecimal, too. */
+/* A text that is no UTF-8 stands there in hexadecimal, too: then the text is what these octets look like, and nothing else. */
 static bool copy_octets(const json_t *o, const char *name, const char *hex_name, char *out, size_t cap)
 {
 	const char *hex = text_of(o, hex_name);
+	char shown[sizeof(((struct mst_event *)NULL)->why)];
 	size_t n;
 
 	if (!*hex)
 		return copy_text(o, name, out, cap);
-	if (!mst_hex_decode(mst_view_str(hex), (uint8_t *)out, cap - 1, &n))
+	if (cap > sizeof(shown) || !mst_hex_decode(mst_view_str(hex), (uint8_t *)out, cap - 1, &n))
 		return false;
 	out[n] = '\0';
+	memcpy(shown, out, n + 1);
+	mst_utf8_mend(shown);
+	return !mst_utf8_valid(mst_view_str(out)) && strcmp(shown, text_of(o, name)) == 0;
+}
+
+/* Whoever reads a copy reads all that is in it, so nothing is in it that is not hashed. */
+static bool members_good(json_t *o)
+{
+	static const struct { const char *name; json_type type; } known[] = {
+		{ "seq", JSON_INTEGER }, { "when", JSON_STRING }, { "role", JSON_STRING }, { "what", JSON_STRING }, { "node", JSON_INTEGER },
+		{ "who", JSON_STRING }, { "attempt", JSON_STRING }, { "outcome", JSON_INTEGER }, { "why", JSON_STRING }, { "whoOctets", JSON_STRING },
+		{ "whyOctets", JSON_STRING }, { "hash", JSON_STRING },
+	};
+	const char *name;
+	size_t i = 0;
+	json_t *v;
+
+	json_object_foreach(o, name, v) {
+		for (i = 0; i < MST_COUNT(known) && strcmp(known[i].name, name); i++)
+			;
+		if (i == MST_COUNT(known) || json_typeof(v) != known[i].type)
+			return false;
+	}
 	return true;
 }
 
-static bool read_entry(const json_t *o, struct mst_event *e)
+static bool read_entry(json_t *o, struct mst_event *e)
 {
 	const char *when = text_of(o, "when");
+	json_int_t outcome = json_integer_value(json_object_get(o, "outcome"));
 
 	*e = (struct mst_event){ .seq = (uint64_t)json_integer_value(json_object_get(o, "seq")),
 				 .node = json_integer_value(json_object_get(o, "node")),
-				 .outcome = (int)json_integer_value(json_object_get(o, "outcome")) };
-	return (!*when || mst_parse_timestamp(mst_view_str(when), &e->when)) && hash_of(o, e->hash) &&
+				 .outcome = (int)outcome };
+	return members_good(o) && e->outcome == outcome && (!*when || mst_parse_timestamp(mst_view_str(when), &e->when)) && hash_of(o, e->hash) &&
 	       copy_text(o, "role", e->role, sizeof(e->role)) && copy_text(o, "what", e->what, sizeof(e->what)) &&
 	       copy_octets(o, "who", "whoOctets", e->who, sizeof(e->who)) &&
 	       copy_text(o, "attempt", e->attempt, sizeof(e->attempt)) &&
@@ -127,7 +152,7 @@ static bool take_end(struct chain *c, const json_t *o)
 	return true;
 }
 
-static bool take_entry(struct chain *c, const json_t *o)
+static bool take_entry(struct chain *c, json_t *o)
 {
 	uint8_t hash[MST_SHA256_LEN];
 	struct mst_event e;
@@ -144,13 +169,15 @@ static bool take_entry(struct chain *c, const json_t *o)
 	return look_for_kept(c);
 }
 
-static bool take_line(struct chain *c, const char *text)
+static bool take_line(struct chain *c, const char *text, size_t n)
 {
-	json_t *o = mst_json_read(text, strlen(text), JSON_REJECT_DUPLICATES, NULL);
-	bool ok;
+	json_t *o = mst_json_read(text, n, JSON_REJECT_DUPLICATES, NULL);
+	bool frame = json_object_get(o, "anchor") || json_object_get(o, "end") || json_object_get(o, "seal"), ok;
 
 	if (!json_is_object(o))
 		ok = wrong(c, "no JSON object");
+	else if (frame && json_object_size(o) != 1)
+		ok = wrong(c, "more than an anchor, a seal or an end");
 	else if (json_object_get(o, "anchor"))
 		ok = take_anchor(c, json_object_get(o, "anchor"));
 	else if (!c->inside)
@@ -167,6 +194,7 @@ static int verify_file(struct chain *c, const char *path)
 	FILE *f = fopen(path, "re");
 	char *line = NULL;
 	size_t cap = 0;
+	ssize_t n;
 	bool ok = true;
 
 	if (!f) {
@@ -174,8 +202,8 @@ static int verify_file(struct chain *c, const char *path)
 		return EXIT_FAULT;
 	}
 	c->path = path;
-	for (c->line = 1; ok && getline(&line, &cap, f) >= 0; c->line++)
-		ok = take_line(c, line);
+	for (c->line = 1; ok && (n = getline(&line, &cap, f)) >= 0; c->line++)
+		ok = take_line(c, line, (size_t)n);
 	if (ok && ferror(f))
 		ok = wrong(c, strerror(errno));
 	else if (ok && (c->inside || c->line == 1))

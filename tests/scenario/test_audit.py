@@ -109,6 +109,11 @@ def test_copies_join_over_a_shortening(inst, tmp_path):
     assert not list(tmp_path.glob("4*"))
 
 
+def beside(line, members):
+    entry = json.loads(line)
+    return json.dumps({**entry, **members(entry)})
+
+
 FORGERIES = {
     "a word": (lambda t: [*t[:3], t[3].replace("uid 0", "uid 1"), *t[4:]], ":4: the entry does not fit its hash"),
     "an entry left out": (lambda t: [*t[:3], *t[4:]], ":4: the entry does not fit its hash, or its number"),
@@ -121,6 +126,15 @@ FORGERIES = {
     "nothing": (lambda t: [], "the file was cut off"),
     "an anchor without its hash": (lambda t: [t[0].replace('"hash":"', '"hash":"f'), *t[1:]], ":1: an anchor without a hash"),
     "another hash before it": (lambda t: [re.sub('"hash":"....', '"hash":"0000', t[0]), *t[1:]], ":2: the entry does not fit"),
+    "other words than the octets beside them": (lambda t: [*t[:3], beside(t[3], lambda e: {"who": "somebody else", "whoOctets": e["who"].encode().hex()}), *t[4:]],
+                                                ":4: no entry of an audit log"),
+    "a member that is not hashed": (lambda t: [*t[:3], beside(t[3], lambda e: {"note": "it was the other one"}), *t[4:]], ":4: no entry of an audit log"),
+    "a number where a text is": (lambda t: [*t[:3], beside(t[3], lambda e: {"attempt": 5}), *t[4:]], ":4: no entry of an audit log"),
+    "a text where a number is": (lambda t: [*t[:3], beside(t[3], lambda e: {"node": "5"}), *t[4:]], ":4: no entry of an audit log"),
+    "a number that is too large": (lambda t: [*t[:3], beside(t[3], lambda e: {"outcome": e.get("outcome", 0) + 2 ** 32}), *t[4:]],
+                                   ":4: no entry of an audit log"),
+    "a word behind a NUL": (lambda t: [*t[:3], t[3] + "\0, and it was the other one", *t[4:]], ":4: no JSON object"),
+    "an entry on the line of the end": (lambda t: [*t[:-1], beside(t[-1], lambda e: {"what": "node.revoked"})], "more than an anchor, a seal or an end"),
     "a hash that is too short": (lambda t: [t[0], t[1][:-3] + '"}', *t[2:]], ":2: no entry of an audit log"),
 }
 

@@ -21,10 +21,22 @@ def seconds(text):
     return int(moment.timestamp())
 
 
+MEMBERS = {"seq": int, "when": str, "role": str, "what": str, "node": int, "who": str, "attempt": str, "outcome": int, "why": str,
+           "whoOctets": str, "whyOctets": str, "hash": str}
+
+
+def looks(raw):
+    """As an entry is written: what is no UTF-8 is a question mark for each octet."""
+    return raw.decode(errors="surrogateescape").encode(errors="replace").decode()
+
+
 def octets(entry, name):
-    if f"{name}Octets" in entry:
-        return bytes.fromhex(entry[f"{name}Octets"])
-    return entry.get(name, "").encode()
+    if f"{name}Octets" not in entry:
+        return entry.get(name, "").encode()
+    raw = bytes.fromhex(entry[f"{name}Octets"])
+    if looks(raw) != entry.get(name) or looks(raw).encode() == raw:
+        raise Wrong(f"entry {entry['seq']}: {name} says something else than its octets")
+    return raw
 
 
 def percent(raw):
@@ -76,6 +88,8 @@ def verify(paths, ca_pem, kept=None):
         for line in lines:
             if ended:
                 raise Wrong("something behind the end")
+            if len(line) > 1 and {"anchor", "end", "seal"} & set(line):
+                raise Wrong("more than an anchor, a seal or an end")
             if "end" in line:
                 ended = (line["end"]["seq"], bytes.fromhex(line["end"]["hash"])) == (seq, digest)
             elif "seal" in line:
@@ -85,6 +99,8 @@ def verify(paths, ca_pem, kept=None):
                 check_signature(ca_pem, seq, digest, seconds(seal["when"]), bytes.fromhex(seal["signature"]))
                 sealed = seq
             else:
+                if any(MEMBERS.get(name) is not type(value) for name, value in line.items()):
+                    raise Wrong(f"entry {line['seq']}: a member that is not hashed")
                 digest = entry_hash(digest, line)
                 if line["seq"] != seq + 1 or digest.hex() != line["hash"]:
                     raise Wrong(f"entry {line['seq']}")
