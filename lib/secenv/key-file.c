@@ -54,7 +54,7 @@ static int parse(struct mst_crypto *c, struct mst_view v, const char *path, enum
 	kind = mst_read_u8(&r);
 	*ret_record = mst_read_block16(&r);
 	stored = mst_read(&r, sizeof(sum));
-	if (!mst_read_end(&r) || kind < MST_SECENV_FILE || kind > MST_SECENV_UICC)
+	if (!mst_read_end(&r) || kind <= MST_SECENV_FILE || kind > MST_SECENV_UICC)      /* a file's is the 32 octets */
 		return bad(d, path, "damaged", MST_SECENV_CORRUPT);
 	if (c->ops->sha256(c, (struct mst_view){ v.p, v.n - sizeof(sum) }, sum))
 		return MST_FAULT_CRYPTO;

@@ -21,22 +21,42 @@ static struct p11_root *of(struct secenv_root *r)
 
 /* --- objects: ours are private ones, for whoever has the token can put others there without its PIN --- */
 
-static int find(struct p11_root *p, CK_OBJECT_CLASS *class, const uint8_t id[P11_ID], CK_OBJECT_HANDLE *ret_h, struct mst_diag *d)
+/* Objects of that name, at most two of them. */
+static int look_for(struct p11_root *p, CK_OBJECT_CLASS *class, const uint8_t id[P11_ID], bool private, CK_OBJECT_HANDLE ret_h[2], CK_ULONG *ret_n,
+		    struct mst_diag *d)
 {
 	uint8_t copy[P11_ID];
 	CK_ATTRIBUTE t[] = { { CKA_CLASS, class, sizeof(*class) }, { CKA_TOKEN, &yes, sizeof(yes) }, { CKA_ID, copy, sizeof(copy) },
 			     { CKA_PRIVATE, &yes, sizeof(yes) } };
-	CK_ULONG n = 0, attributes = MST_COUNT(t) - (class == &public_class);
 	CK_RV rv;
 
 	memcpy(copy, id, sizeof(copy));
-	rv = p->f->C_FindObjectsInit(p->session, t, attributes);
+	*ret_n = 0;
+	rv = p->f->C_FindObjectsInit(p->session, t, MST_COUNT(t) - !private);
 	if (rv == CKR_OK) {
-		rv = p->f->C_FindObjects(p->session, ret_h, 1, &n);
+		rv = p->f->C_FindObjects(p->session, ret_h, 2, ret_n);
 		(void)p->f->C_FindObjectsFinal(p->session);
 	}
-	if (rv != CKR_OK)
-		return p11_outcome(rv, "looking for an object", d);
+	return rv == CKR_OK ? 0 : p11_outcome(rv, "looking for an object", d);
+}
+
+/* A public half may be one that is not private: made before they were, or in a token that makes no others. Then there has to be one alone. */
+static int find(struct p11_root *p, CK_OBJECT_CLASS *class, const uint8_t id[P11_ID], CK_OBJECT_HANDLE *ret_h, struct mst_diag *d)
+{
+	CK_OBJECT_HANDLE h[2];
+	CK_ULONG n = 0;
+	int r = look_for(p, class, id, true, h, &n, d);
+
+	if (!r && !n && class == &public_class) {
+		r = look_for(p, class, id, false, h, &n, d);
+		if (!r && n > 1) {
+			mst_diag_set(d, 0, "token", "has two public keys of one name: somebody has put one there", NULL);
+			return MST_SECENV_CORRUPT;
+		}
+	}
+	if (r)
+		return r;
+	*ret_h = h[0];
 	if (n)
 		return 0;
 	mst_diag_set(d, 0, "token", "does not have the object that is looked for: it was initialised anew, or is another one with this label", NULL);
@@ -328,17 +348,30 @@ static int p11_unbind(struct secenv_root *root, struct mst_view record, struct m
 
 /* --- key pairs --- */
 
-static int p11_key_make(struct secenv_root *root, struct mst_secenv_key *ret_k, struct mst_diag *d)
+/* Both halves private, so that nobody without the PIN can take the public one away or put another beside it; some tokens make no such public ones. */
+static CK_RV make_pair(struct p11_root *p, const uint8_t id[P11_ID], CK_OBJECT_HANDLE ret_h[2])
 {
-	struct p11_root *p = of(root);
-	uint8_t p256[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 }, id[P11_ID];
+	uint8_t p256[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 }, copy[P11_ID];
 	char label[] = "muster key";
 	CK_MECHANISM m = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
 	CK_ATTRIBUTE pub[] = { { CKA_TOKEN, &yes, sizeof(yes) }, { CKA_VERIFY, &yes, sizeof(yes) }, { CKA_EC_PARAMS, p256, sizeof(p256) },
-			       { CKA_ID, id, sizeof(id) }, { CKA_LABEL, label, sizeof(label) - 1 } };
+			       { CKA_ID, copy, sizeof(copy) }, { CKA_LABEL, label, sizeof(label) - 1 }, { CKA_PRIVATE, &yes, sizeof(yes) } };
 	CK_ATTRIBUTE priv[] = { { CKA_TOKEN, &yes, sizeof(yes) }, { CKA_PRIVATE, &yes, sizeof(yes) }, { CKA_SENSITIVE, &yes, sizeof(yes) },
-				{ CKA_EXTRACTABLE, &no, sizeof(no) }, { CKA_SIGN, &yes, sizeof(yes) }, { CKA_ID, id, sizeof(id) },
+				{ CKA_EXTRACTABLE, &no, sizeof(no) }, { CKA_SIGN, &yes, sizeof(yes) }, { CKA_ID, copy, sizeof(copy) },
 				{ CKA_LABEL, label, sizeof(label) - 1 } };
+	CK_RV rv;
+
+	memcpy(copy, id, sizeof(copy));
+	rv = p->f->C_GenerateKeyPair(p->session, &m, pub, MST_COUNT(pub), priv, MST_COUNT(priv), &ret_h[0], &ret_h[1]);
+	if (rv == CKR_ATTRIBUTE_VALUE_INVALID || rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_TEMPLATE_INCONSISTENT)
+		rv = p->f->C_GenerateKeyPair(p->session, &m, pub, MST_COUNT(pub) - 1, priv, MST_COUNT(priv), &ret_h[0], &ret_h[1]);
+	return rv;
+}
+
+static int p11_key_make(struct secenv_root *root, struct mst_secenv_key *ret_k, struct mst_diag *d)
+{
+	struct p11_root *p = of(root);
+	uint8_t id[P11_ID];
 	CK_OBJECT_HANDLE h[2];
 	CK_RV rv;
 	int r = p11_ready(p, d);
@@ -347,7 +380,7 @@ static int p11_key_make(struct secenv_root *root, struct mst_secenv_key *ret_k, 
 		r = new_id(p, id);
 	if (r)
 		return r;
-	rv = p->f->C_GenerateKeyPair(p->session, &m, pub, MST_COUNT(pub), priv, MST_COUNT(priv), &h[0], &h[1]);
+	rv = make_pair(p, id, h);
 	if (rv != CKR_OK)
 		return p11_outcome(rv, "making a key", d);
 	r = stays_inside(p, h[1], d);

@@ -2,7 +2,8 @@
  * A PKCS#11 token as the secure environment: a smart card, a secure element, an HSM (OASIS PKCS #11 2.40), through p11-kit.
  *
  * The store's key is HMAC-SHA-256 of a salt under a secret key that the token made (CKA_SENSITIVE, not CKA_EXTRACTABLE); key
- * pairs are made in it the same way. All objects are private ones: without the PIN they are not even seen. Changes of the store
+ * pairs are made in it the same way. All objects are private ones: without the PIN they are not even seen (public halves where the
+ * token can; those of before are taken if they are the only ones of their name). Changes of the store
  * are counted in a data object. What a token has to have: CKM_EC_KEY_PAIR_GEN and CKM_ECDSA with P-256,
  * CKM_GENERIC_SECRET_KEY_GEN, CKM_SHA256_HMAC; one that lacks one of them says so as MST_SECENV_NOT_OFFERED.
  */

@@ -39,8 +39,7 @@ static void put(uint8_t x)
 	s->ops->close(s);
 }
 
-/* The only test of its program. */
-static int run_on(const char *device, const struct CMUnitTest *test)
+static int run_on(const char *device, const struct CMUnitTest *tests, size_t n)
 {
 	int failed;
 
@@ -51,7 +50,7 @@ static int run_on(const char *device, const struct CMUnitTest *test)
 	snprintf(dir, sizeof(dir), "%s/state", top);
 	snprintf(key_file, sizeof(key_file), "%s/state.key", top);
 	device_start(device);
-	failed = _cmocka_run_group_tests(device, test, 1, NULL, NULL);
+	failed = _cmocka_run_group_tests(device, tests, n, NULL, NULL);
 	device_stop();
 	shell("rm -rf state* copy; rmdir $PWD");
 	return failed;

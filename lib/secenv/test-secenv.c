@@ -372,6 +372,16 @@ static void the_key_file_is_looked_at(void **state)
 	assert_int_equal(write(fd, "0123456789abcdef0123456789abcdef!", 33), 33);
 	close(fd);
 	assert_int_equal(mst_secenv_file_open(dir, key_file, c, &s, &d), MST_SECENV_CORRUPT);
+	/* the record of a back end, which this one has none of: whatever its length, and with the hash that fits */
+	for (size_t n = 0; n <= 40; n += 8) {
+		uint8_t b[96] = { 'm', 's', 't', 'K', 1, MST_SECENV_FILE, 0, (uint8_t)n };
+
+		assert_int_equal(c->ops->sha256(c, (struct mst_view){ b, 8 + n }, b + 8 + n), 0);
+		fd = open(key_file, O_TRUNC | O_WRONLY);
+		assert_int_equal(write(fd, b, 8 + n + MST_SHA256_LEN), 8 + n + MST_SHA256_LEN);
+		close(fd);
+		assert_int_equal(mst_secenv_file_open(dir, key_file, c, &s, &d), MST_SECENV_CORRUPT);
+	}
 	/* another key */
 	assert_int_equal(truncate(key_file, 32), 0);
 	s = must_open();

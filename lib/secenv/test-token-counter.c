@@ -4,6 +4,8 @@
  */
 #include "secenv/test-counter.h"
 
+#include "base/text.h"
+
 #define STRANGERS 12
 
 /* Named as the store's counter is, which the key file tells: "muster " and the id behind a head of nine octets. */
@@ -34,9 +36,44 @@ static void objects_of_strangers(void **state)
 	assert_null(s);
 }
 
+/* Nor is a public key that was put beside the one of a pair; and that one cannot be taken away. */
+static void a_public_key_of_a_stranger(void **state)
+{
+	struct mst_secenv *s = NULL;
+	struct mst_secenv_key k;
+	uint8_t before[128], after[128], digest[MST_SHA256_LEN] = { 1 }, sig[80];
+	size_t n = 0, m = 0, sig_n = 0;
+	char cmd[700], id[2 * ROOT_ID + 1];
+	struct mst_writer w = mst_writer_of(id, sizeof(id));
+
+	(void)state;
+	shell("rm -rf state* copy");
+	assert_int_equal(try_open(&s, NULL), 0);
+	assert_int_equal(s->ops->key_make(s, &k, NULL), 0);
+	assert_int_equal(s->ops->key_public(s, &k, before, sizeof(before), &n, NULL), 0);
+	s->ops->close(s);
+	assert_int_equal(k.n, 1 + ROOT_ID);
+	mst_put_hex(&w, (struct mst_view){ k.b + 1, ROOT_ID });
+	mst_put_nul(&w);
+	assert_true(w.ok);
+	/* whoever has no PIN neither sees it nor can erase it, and can write one of the same name */
+	snprintf(cmd, sizeof(cmd), "sh -ec 'pk() { pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --token-label \"muster test\" \"$@\"; }; "
+		 "! pk --delete-object --type pubkey --id %s; "
+		 "openssl ecparam -name prime256v1 -genkey -noout -out other.pem; openssl ec -in other.pem -pubout -outform DER -out other.der; "
+		 "pk --write-object other.der --type pubkey --id %s --label \"muster key\"'", id, id);
+	device_tool(cmd);
+	assert_int_equal(try_open(&s, NULL), 0);
+	assert_int_equal(s->ops->key_public(s, &k, after, sizeof(after), &m, NULL), 0);
+	assert_int_equal(m, n);
+	assert_memory_equal(after, before, n);
+	assert_int_equal(s->ops->key_sign(s, &k, digest, sig, sizeof(sig), &sig_n, NULL), 0);
+	assert_int_equal(s->ops->key_erase(s, &k, NULL), 0);
+	s->ops->close(s);
+}
+
 int main(void)
 {
-	const struct CMUnitTest test = cmocka_unit_test(objects_of_strangers);
+	const struct CMUnitTest tests[] = { cmocka_unit_test(objects_of_strangers), cmocka_unit_test(a_public_key_of_a_stranger) };
 
-	return run_on("pkcs11", &test);
+	return run_on("pkcs11", tests, MST_COUNT(tests));
 }

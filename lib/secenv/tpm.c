@@ -8,7 +8,8 @@
 
 #include "crypto/heap.h"
 
-#define VERSION 1
+#define VERSION 2
+#define UNBOUND 1                /* its counter is not in the store's key: another one of the same TPM passes for it */
 
 static struct tpm_root *of(struct secenv_root *r)
 {
@@ -66,34 +67,46 @@ static int tpm_secret_hmac(struct secenv_root *root, const struct mst_secenv_key
 
 /* --- the store's key: record = version, counter's index, salt, wrapped HMAC key --- */
 
-static int store_key(struct tpm_root *t, struct mst_view salt, struct mst_view wrapped, uint8_t ret_key[32], struct mst_diag *d)
+struct record { uint8_t version; uint32_t index; struct mst_view salt, wrapped; };
+
+/* The counter's index is in it, so that a record with another one opens nothing. */
+static int store_key(struct tpm_root *t, const struct record *rec, uint8_t ret_key[32], struct mst_diag *d)
 {
 	uint8_t b[ROOT_STORE_MESSAGE];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
 
-	return hmac(t, wrapped, secenv_store_message(salt, b), ret_key, d);
+	if (rec->version == UNBOUND)
+		return hmac(t, rec->wrapped, secenv_store_message(rec->salt, b), ret_key, d);
+	mst_put_str(&w, "muster store key 2");
+	mst_put_u32(&w, rec->index);
+	mst_put(&w, rec->salt);
+	return hmac(t, rec->wrapped, mst_written(&w), ret_key, d);
 }
 
 static int bind_in(struct tpm_root *t, struct mst_writer *record, uint8_t ret_key[32], struct mst_diag *d)
 {
 	uint8_t salt[ROOT_SALT], b[MST_SECENV_KEY_MAX];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
-	uint32_t index = 0;
+	struct record rec = { .version = VERSION, .salt = { salt, sizeof(salt) } };
 	int r = t->c->ops->random(t->c, salt, sizeof(salt));
 
 	if (!r)
 		r = tpm_make(t, TPM_HMAC_KEY, MST_VIEW_NONE, &w, d);
 	(void)tpm_end(t, 0);             /* the slots are free again for what comes */
+	rec.wrapped = mst_written(&w);
 	if (!r)
 		r = tpm_begin(t, d);
 	if (!r)
-		r = store_key(t, (struct mst_view){ salt, sizeof(salt) }, mst_written(&w), ret_key, d);
-	if (!r)
-		r = tpm_counter_make(t, &index, d);
-	mst_put_u8(record, VERSION);
-	mst_put_u32(record, index);
-	mst_put(record, (struct mst_view){ salt, sizeof(salt) });
-	mst_put(record, mst_written(&w));
-	t->counter = index;
+		r = tpm_counter_make(t, &rec.index, d);
+	if (r)
+		return r;
+	r = store_key(t, &rec, ret_key, d);
+	if (r)                           /* half a store is nobody's: each attempt would leave one more */
+		(void)!tpm_counter_drop(t, NULL);
+	mst_put_u8(record, rec.version);
+	mst_put_u32(record, rec.index);
+	mst_put(record, rec.salt);
+	mst_put(record, rec.wrapped);
 	return r;
 }
 
@@ -104,14 +117,16 @@ static int tpm_bind(struct secenv_root *root, struct mst_writer *record, uint8_t
 	return r ? r : tpm_end(of(root), bind_in(of(root), record, ret_key, d));
 }
 
-static bool read_record(struct mst_view record, uint32_t *ret_index, struct mst_view *ret_salt, struct mst_view *ret_wrapped, struct mst_diag *d)
+static bool read_record(struct mst_view record, struct record *ret, struct mst_diag *d)
 {
 	struct mst_reader rd = mst_reader_of(record);
-	bool known = mst_read_u8(&rd) == VERSION;
+	bool known;
 
-	*ret_index = mst_read_u32(&rd);
-	*ret_salt = mst_read(&rd, ROOT_SALT);
-	*ret_wrapped = (struct mst_view){ rd.p, rd.left };
+	ret->version = mst_read_u8(&rd);
+	known = ret->version == VERSION || ret->version == UNBOUND;
+	ret->index = mst_read_u32(&rd);
+	ret->salt = mst_read(&rd, ROOT_SALT);
+	ret->wrapped = (struct mst_view){ rd.p, rd.left };
 	if (!known || !rd.ok)
 		mst_diag_set(d, 0, "key_file", "its record is none that this version knows of a TPM", NULL);
 	return known && rd.ok;
@@ -120,23 +135,25 @@ static bool read_record(struct mst_view record, uint32_t *ret_index, struct mst_
 static int tpm_unlock(struct secenv_root *root, struct mst_view record, uint8_t ret_key[32], struct mst_diag *d)
 {
 	struct tpm_root *t = of(root);
-	struct mst_view salt, wrapped;
+	struct record rec;
 	int r;
 
-	if (!read_record(record, &t->counter, &salt, &wrapped, d))
+	if (!read_record(record, &rec, d))
 		return MST_SECENV_CORRUPT;
+	t->counter = rec.index;
 	r = tpm_begin(t, d);
-	return r ? r : tpm_end(t, store_key(t, salt, wrapped, ret_key, d));
+	return r ? r : tpm_end(t, store_key(t, &rec, ret_key, d));
 }
 
 static int tpm_unbind(struct secenv_root *root, struct mst_view record, struct mst_diag *d)
 {
 	struct tpm_root *t = of(root);
-	struct mst_view salt, wrapped;
+	struct record rec;
 	int r;
 
-	if (!read_record(record, &t->counter, &salt, &wrapped, d))
+	if (!read_record(record, &rec, d))
 		return MST_SECENV_CORRUPT;
+	t->counter = rec.index;
 	r = tpm_begin(t, d);
 	if (!r)
 		r = tpm_end(t, tpm_counter_drop(t, d));

@@ -7,7 +7,8 @@
  * With PCRs they serve only while these hold what they held when the key was made; with a PIN only with it, under the
  * TPM's protection against guessing. Whatever passes between process and TPM and is secret, PIN and HMACs, goes encrypted.
  *
- * Changes of the store are counted in the TPM (an NV counter of its own in the owner's range, no authorisation to read or step).
+ * Changes of the store are counted in the TPM (an NV counter of its own in the owner's range, no authorisation to read or step). Its index
+ * goes into the store's key: another counter is that of no store.
  * Nothing stays loaded: what an operation needs it loads and flushes, so that three slots are enough without a resource manager.
  */
 #ifndef MST_SECENV_TPM_H
