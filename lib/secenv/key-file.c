@@ -37,8 +37,8 @@ static int bad(struct mst_diag *d, const char *path, const char *text, int r)
 	return r;
 }
 
-static int parse(struct mst_crypto *c, struct mst_view v, const char *path, enum mst_secenv_kind *ret_kind, struct mst_view *ret_record,
-		 struct mst_diag *d)
+int key_file_parse(struct mst_crypto *c, struct mst_view v, const char *path, enum mst_secenv_kind *ret_kind, struct mst_view *ret_record,
+		   struct mst_diag *d)
 {
 	struct mst_reader r = mst_reader_of(v);
 	uint8_t sum[MST_SHA256_LEN], kind;
@@ -64,6 +64,25 @@ static int parse(struct mst_crypto *c, struct mst_view v, const char *path, enum
 	return 0;
 }
 
+int key_file_put(struct mst_crypto *c, enum mst_secenv_kind kind, struct mst_view record, struct mst_writer *w)
+{
+	const size_t from = w->n;
+	uint8_t sum[MST_SHA256_LEN];
+
+	if (kind == MST_SECENV_FILE) {
+		mst_put(w, record);
+		return 0;
+	}
+	mst_put(w, (struct mst_view){ magic, sizeof(magic) });
+	mst_put_u8(w, VERSION);
+	mst_put_u8(w, (uint8_t)kind);
+	mst_put_block16(w, record);
+	if (c->ops->sha256(c, mst_view_sub(mst_written(w), from, w->n), sum))
+		return MST_FAULT_CRYPTO;
+	mst_put(w, (struct mst_view){ sum, sizeof(sum) });
+	return 0;
+}
+
 int key_file_read(struct secenv_port *p, struct mst_crypto *c, const char *path, uint8_t b[KEY_FILE_MAX], enum mst_secenv_kind *ret_kind,
 		  struct mst_view *ret_record, struct mst_diag *d)
 {
@@ -79,7 +98,7 @@ int key_file_read(struct secenv_port *p, struct mst_crypto *c, const char *path,
 	else if (!mst_is_private(fd, &st))
 		r = bad(d, path, "others may read or write this key; mode 0600 is right", MST_FAULT_CONFIG);
 	else
-		r = parse(c, (struct mst_view){ b, (size_t)n }, path, ret_kind, ret_record, d);
+		r = key_file_parse(c, (struct mst_view){ b, (size_t)n }, path, ret_kind, ret_record, d);
 	close(fd);
 	return r;
 }
@@ -88,21 +107,12 @@ int key_file_write(struct secenv_port *p, struct mst_crypto *c, const char *path
 		   struct mst_diag *d)
 {
 	const char *slash = strrchr(path, '/');
-	uint8_t b[KEY_FILE_MAX], sum[MST_SHA256_LEN];
+	uint8_t b[KEY_FILE_MAX];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 	char dir[4096];
-	int fd, r = 0;
+	int fd, r;
 
-	if (kind == MST_SECENV_FILE) {
-		mst_put(&w, record);
-	} else {
-		mst_put(&w, (struct mst_view){ magic, sizeof(magic) });
-		mst_put_u8(&w, VERSION);
-		mst_put_u8(&w, (uint8_t)kind);
-		mst_put_block16(&w, record);
-		r = c->ops->sha256(c, mst_written(&w), sum);
-		mst_put(&w, (struct mst_view){ sum, sizeof(sum) });
-	}
+	r = key_file_put(c, kind, record, &w);
 	if (r || !w.ok)
 		return r ? r : MST_FAULT_BUG;
 	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");

@@ -18,6 +18,10 @@ struct file_env {
 
 /* The key file: 32 octets that are the store's key, or a record that names its back end. */
 #define KEY_FILE_MAX (ROOT_RECORD_MAX + 64u)
+/* What is in one: 0, CORRUPT, or a fault; *ret_record is within `v`. And the way back. */
+MST_MUST_CHECK int key_file_parse(struct mst_crypto *c, struct mst_view v, const char *path, enum mst_secenv_kind *ret_kind,
+				  struct mst_view *ret_record, struct mst_diag *d);
+MST_MUST_CHECK int key_file_put(struct mst_crypto *c, enum mst_secenv_kind kind, struct mst_view record, struct mst_writer *w);
 /* 0, NONE, CORRUPT, or a fault. *ret_record is within `b`. */
 MST_MUST_CHECK int key_file_read(struct secenv_port *p, struct mst_crypto *c, const char *path, uint8_t b[KEY_FILE_MAX],
 				 enum mst_secenv_kind *ret_kind, struct mst_view *ret_record, struct mst_diag *d);

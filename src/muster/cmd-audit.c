@@ -216,19 +216,6 @@ static int audit_export(struct muster *m, int argc, char **argv)
 
 /* --- is it whole? --- */
 
-bool audit_seal_from(const json_t *o, struct mst_log_seal *ret)
-{
-	struct mst_log_seal s = { .seq = (uint64_t)json_integer_value(json_object_get(o, "seq")) };
-	size_t hash = 0, sig = 0;
-
-	if (!s.seq || !mst_hex_decode(mst_view_str(text_of(o, "hash")), s.hash, sizeof(s.hash), &hash) || hash != sizeof(s.hash) ||
-	    !mst_hex_decode(mst_view_str(text_of(o, "signature")), s.sig, sizeof(s.sig), &sig) || sig != sizeof(s.sig) ||
-	    !mst_parse_timestamp(mst_view_str(text_of(o, "when")), &s.when))
-		return false;
-	*ret = s;
-	return true;
-}
-
 /* One seal of our own that was kept, against the log itself. */
 static int look_for_kept(struct api *api, const struct mst_log_seal *kept)
 {
