@@ -41,14 +41,20 @@ class Keys:
     """What is looked for, by name."""
 
     def __init__(self):
-        self.keys = {}
+        self.keys, self.pins = {}, {}
 
     def add(self, name, key):
         assert len(key) >= WINDOW and key not in self.keys.values(), name
         self.keys[name] = key
 
+    def add_pin(self, name, pin):
+        """Of a SIM, too short for a window: all of it, as the card is told it, and in the digits that a modem is sent."""
+        assert len(pin) == 8 and pin.isdigit()
+        self.pins[name] = pin.encode()
+
     def write(self, path):
-        path.write_text("".join(f"{name} {w.hex()}\n" for name, key in self.keys.items() for w in encodings(key)))
+        path.write_text("".join(f"{name} {w.hex()}\n" for name, key in self.keys.items() for w in encodings(key)) +
+                        "".join(f"{name} {w.hex()}\n" for name, pin in self.pins.items() for w in (pin, pin.hex().encode())))
         path.chmod(0o600)
         return path
 

@@ -22,6 +22,7 @@ from briefer import dial
 from fig1 import SimNode, rule, settle
 from processes import peer, reach
 from residue import Capture, Keys, private_half, scan
+from residue_cards import PIN, TLS_13, Cards
 from residue_ca import public_point
 from support import AGENT, BUILD, MUSTER, RUN_SECONDS, Installation, Running, free_port, run, until
 from taken import Taken
@@ -174,12 +175,17 @@ def a_world(path):
             known(w)
             w.nodes = {"agent-cert": inst.node(901), "agent-peer": inst.node(902), "agent-psk": born(inst), "agent-sim": SimNode(inst),
                        "agent-coap": of_a_passphrase(coaps(inst, inst.node(903, subscription="by-coap"))), "agent-own": made_its_own(inst, Files(None), 904),
-                       "agent-briefed": briefed(inst), "agent-kpsa": CseNode(w)}
+                       "agent-briefed": briefed(inst), "agent-kpsa": CseNode(w), "agent-digest": SimNode(inst), "agent-gba-u": SimNode(inst, uicc="GBA_U", card_gba="yes"),
+                       "agent-coap-psk": by_secret_over_coap(inst), "agent-via-mef": MefNode(inst)}
             # TLS 1.3: the CSE's NAF has the key until the node has proven that it has it, too
-            w.nodes["agent-kpsa"].configure('gba = { ua = "tls13"; };\n')
+            w.nodes["agent-kpsa"].configure(TLS_13)
+            w.nodes["agent-digest"].configure(f'anchors = "{inst.dir}/keeper/ca.pem";\ngba = {{ ua = "010001c02b"; }};\n')
+            w.cards = Cards(inst, stack)
+            w.nodes |= w.cards.nodes
+            w.others["pcscd"], w.devices = w.cards.reader.p.pid, ("pcscd",)
             inst.muster("command", "cert-prov", w.nodes["agent-own"].id)       # the first thing that it is told
             for who, node in w.nodes.items():
-                w.agents[who] = stack.enter_context(Running(node))
+                w.agents[who] = stack.enter_context(Running(node, wrap=getattr(node, "wrap", ())))
             for agent in w.agents.values():
                 agent.wait_log("enrolled key")
             certificate(w, "agent-cert")
@@ -215,6 +221,22 @@ def briefed(inst):
     return node
 
 
+def by_secret_over_coap(inst):
+    node = born(inst, subscription="by-coap")
+    return coaps(inst, node, f'psk_identity = "{node.identity}";\npsk_file = "psk";\n', method="psk")
+
+
+class MefNode(SimNode):
+    """Its SIM gives the key for a MEF, and the MEF what it gives to everybody."""
+
+    def configure(self, more=""):
+        inst = self.inst
+        self.instruct(inst.instruction(method="gba"))
+        super().configure(f'gba = {{ bsf = "http://{inst.bsf}"; }};\n{more}')
+        conf = self.dir / "muster-agent.conf"
+        conf.write_text(conf.read_text().replace("connect_to = (\n", f'connect_to = (\n  {{ name = "{inst.mef}:{inst.mef_port}"; address = "127.0.0.1:{inst.mef_port}"; }},\n'))
+
+
 class Guest:
     """A node with a SIM that is none of ours (the UE of a test, openssl, curl), and comes to MEF and MAF by GBA: by TLS-PSK and, inside of TLS, by Digest."""
 
@@ -231,8 +253,7 @@ class Guest:
             assert "X-M2M-RSC: 2001" in said, said + self.inst.log_text()
             said = curl(self.inst, self, digest, "--digest", role=role)
             assert "X-M2M-RSC: 2001" in said, said + self.inst.log_text()
-            a1 = f"{self.btid}:3GPP-bootstrapping@{name}:{base64.b64encode(bytes.fromhex(digest)).decode()}"
-            w.belongs(f"guest-{role}-a1", hashlib.md5(a1.encode()).digest())
+            w.belongs(f"guest-{role}-a1", a1_of(self.btid, name, bytes.fromhex(digest)))
         self.key(w, "mef-13", self.inst.mef, UA_13)
 
     def abroad(self, w, path):
@@ -287,27 +308,53 @@ def maker_secret(node):
     return bytes.fromhex(node.psk_file.read_text().split("=")[0].replace("-", ""))
 
 
-def by_gba(w, who, naf, ua):
-    """Ks, and the key for a NAF, as the formulas of TS 35.206 and TS 33.220 have them (tests/support/aka.py) for the RAND in the B-TID. The
-    node's root key is the second."""
+def by_gba(w, who, naf, ua, btid=None):
+    """Ks, which is CK and IK, and the key for a NAF, as the formulas of TS 35.206 and TS 33.220 have them (tests/support/aka.py) for the RAND in the
+    B-TID. The node's root key is the second; a third would be the card's own for that NAF (Ks_int_NAF)."""
     node = w.nodes[who]
-    rand = base64.b64decode(node.key().split("@")[0])
+    rand = base64.b64decode((btid or node.key()).split("@")[0])
     vector = aka.Milenage(node.k, node.opc, rand)
     ks = vector.ck + vector.ik
-    w.belongs(f"{who}-k", node.k, who)
-    w.belongs(f"{who}-opc", node.opc, who)
+    keeps = () if who in w.cards.nodes else (who,)
+    w.belongs(f"{who}-k", node.k, *keeps)
+    w.belongs(f"{who}-opc", node.opc, *keeps)
     w.belongs(f"{who}-ks", ks)
+    w.belongs(f"{who}-ks-int-naf", aka.ks_naf(ks, rand, node.impi, naf.encode() + ua, b"gba-u"))
     return aka.ks_naf(ks, rand, node.impi, naf.encode() + ua)
+
+
+def by_a_sim(w):
+    """Whose root key is of GBA: node, whom it is for, and for which protocol."""
+    ua = {"agent-kpsa": UA_13, "agent-reader-u": UA_13, "agent-digest": UA_ECDHE}
+    return [(who, w.name if who == "agent-kpsa" else w.inst.maf, ua.get(who, UA_AE)) for who, node in w.nodes.items() if isinstance(node, SimNode) and who != "agent-via-mef"]
+
+
+def through_pcscd(w):
+    """What a card in a reader is told, and what it gives, passes pcscd, which is none of ours and forgets it when it likes: the PIN; CK and IK (the two
+    halves of Ks), or of a card that keeps these the key for the MAF. What the card keeps is not there either."""
+    w.own["agent-reader-ks"].add("pcscd")
+    w.own["agent-reader-u-active-km"].add("pcscd")
+    w.keys.add_pin("pin", PIN)
+    w.own["pin"] = {"pcscd"}
+
+
+def a1_of(btid, name, key):
+    """What HTTP Digest begins with (RFC 2617, as TS 33.222 5.3 has it)."""
+    return hashlib.md5(f"{btid}:3GPP-bootstrapping@{name}:{base64.b64encode(key).decode()}".encode()).digest()
 
 
 def gather(w):
     inst, nodes = w.inst, w.nodes
-    for who in ("agent-psk", "agent-briefed"):
+    for who in ("agent-psk", "agent-briefed", "agent-coap-psk"):
         w.belongs(f"{who}-kpm", maker_secret(nodes[who]), who)
     w.belongs("kc", bytes.fromhex(octets_of(nodes["agent-cert"], w.key_id)), "agent-cert", "agent-peer")
     held = {who: w.root_of(who, node) for who, node in nodes.items()}
-    for who, naf, ua in (("agent-sim", inst.maf, UA_AE), ("agent-kpsa", w.name, UA_13)):
+    for who, naf, ua in by_a_sim(w):
         assert held[who]["active-km"] == by_gba(w, who, naf, ua), who
+    (session,) = nodes["agent-via-mef"].sessions()
+    w.belongs("agent-via-mef-ks-naf", by_gba(w, "agent-via-mef", inst.mef, UA_AE, session["btid"]))
+    through_pcscd(w)
+    w.belongs("agent-digest-a1", a1_of(nodes["agent-digest"].key(), inst.maf, held["agent-digest"]["active-km"]))
     for who in ("agent-cert", "agent-peer", "agent-coap"):
         w.belongs(f"{who}-node.key", scalar_of(nodes[who].dir / "node.key"), who)
     kept = dig(inst.dir / "keeper")
@@ -340,12 +387,15 @@ def by_other_means(w, held, kept):
         shown = node.status()["credential"]
         assert who == "agent-kpsa" or theirs[KM][shown["keyID"]] == held[who]["active-km"], who
     # of a SIM, the key for the MEF stands in for one, that of the suite that was used last
-    assert {key[name] for name in ("agent-psk-kpm", "agent-briefed-kpm", "guest-mef-digest")} == set(theirs[KPM].values())
+    assert {key[name] for name in ("agent-psk-kpm", "agent-briefed-kpm", "agent-coap-psk-kpm", "agent-via-mef-ks-naf", "guest-mef-digest")} == set(theirs[KPM].values())
     assert [key["kc"]] == [octets for _, _, octets in in_store(w, key["wrap"], f"SELECT {KEYREG}, rel_key_id || '@{inst.maf}', hex(key) FROM keyreg WHERE length(key)")]
     sims = {i: octets for _, i, octets in in_store(w, key["wrap"], f"SELECT {SIM}, imsi, hex(key) FROM sim")}
     sessions = {i: octets for _, i, octets in in_store(w, key["wrap"], f"SELECT {KS}, btid, hex(ks) FROM gba_session")}
-    for who in ("agent-sim", "agent-kpsa"):
-        assert key[f"{who}-k"] in sims[w.nodes[who].imsi] and sessions[w.nodes[who].key()] == key[f"{who}-ks"], who
+    for who, *_ in by_a_sim(w):
+        assert key[f"{who}-k"] in sims[w.nodes[who].imsi] and key[f"{who}-opc"] in sims[w.nodes[who].imsi] and sessions[w.nodes[who].key()] == key[f"{who}-ks"], who
+    for who, node in w.cards.nodes.items():
+        given = {name for name in ("k", "opc", "ks", "active-km") if key[f"{who}-{name}"][:16].hex() in node.said()}
+        assert given == {"active-km" if node.usim.gba else "ks"}, (who, given)      # of Ks that is CK
 
 
 # --- looks that more than one test takes ---

@@ -1,6 +1,11 @@
-"""Nodes enrol by every method; then every long-term key of theirs and of the servers is looked for, each 16-octet window of it,
+"""Nodes enrol by every method: by certificate and by maker's secret, over HTTPS and over CoAP, briefed or not; by a SIM for a MAF, with TLS-PSK and with
+Digest, for a CSE and for a MEF, where it gives CK and IK and where it keeps Ks, in software, in a reader and behind a modem. (Keys in a TPM, a token
+or a card's applet: test_residue_devices.py.) Then every long-term key of theirs and of the servers is looked for, each 16-octet window of it,
 in the memory of every process, in the database and its journal, in logs, in all other files, and in what passed over the
 wire. A key is where it belongs, the keeper or the secure environment of its own node, and nowhere else (issue 6).
+
+The card in a reader or a modem is a simulator in the tests' own process: it is the secure environment, and not looked at. pcscd, between it and the node,
+is looked at, and is none of ours: it may have what the card gave for good, and nothing that the card keeps.
 """
 import base64
 import contextlib
@@ -17,11 +22,14 @@ import urllib.parse
 import pytest
 import yaml
 
+import aka
 from residue import Capture, Keys, files, scan
+from residue_cards import CardNode, Held, at
 from residue_world import TLS, UNLOCKED, a_world, dig, in_a_handshake, in_a_handshake_of_the_guest, is_found_when_planted, nobody_has_it, nothing_is_left, scalar, scalar_of, stopped
 from fig1 import PLMN, sim_line
-from support import MUSTER, Installation, run, secret_text, until
+from support import MUSTER, RUN_SECONDS, Installation, Running, run, secret_text, until
 from taken import Taken
+from test_card import Modem
 from test_saef import accept, connect
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -42,21 +50,48 @@ def test_memory(world):
 
     hits = nothing_is_left(world, found)
     # those of musterd are in no core, whoever takes one; and what is looked for is there
-    assert not {(found[h.target], h.name) for h in hits if "dd" not in h.flags and found[h.target] not in world.agents} - UNLOCKED
+    assert not {(found[h.target], h.name) for h in hits if "dd" not in h.flags and found[h.target] not in (*world.agents, *world.devices)} - UNLOCKED
     assert {("keeper", "ca"), ("keeper", "wrap"), ("keeper", "ocsp"), ("naf", "tls-naf")} <= {(found[h.target], h.name) for h in hits}
     # made for certificates that came over EST, for the first one as well; keys of GBA, and whom they were made for
     assert {"agent-cert-cert", "agent-own-cert", "agent-own-node.key", "agent-sim-ks", "agent-kpsa-ks", "agent-kpsa-active-km"} <= set(world.keys.keys)
     assert {(who, f"tls-{role}") for role, places in TLS.items() for who in places} <= {(found[h.target], h.name) for h in hits}
     # of one that came to MEF and MAF by GBA, and by Digest, and what another operator had of it by Diameter
     assert {"abroad-ck", "abroad-ik", "guest-abroad-naf"} <= set(world.keys.keys)
+    # of SIMs behind pcscd and modems, of one that gives CK and IK and of one that keeps Ks; who has what of it, residue_world.py says
+    assert {f"{who}-{what}" for who in ("agent-gba-u", *world.cards.nodes) for what in ("k", "opc", "ks", "ks-int-naf", "active-km")} <= set(world.keys.keys)
+    assert {"agent-digest-a1", "agent-via-mef-ks-naf", "agent-coap-psk-kpm"} <= set(world.keys.keys)
     assert {f"guest-{role}{what}" for role in ("mef", "maf") for what in ("", "-digest", "-a1")} <= set(world.keys.keys)
     assert {f"{who}-state.key" for who in world.agents} <= {h.name for h in hits} and "agent-coap-secret" in world.keys.keys
 
 
-@pytest.mark.parametrize("who, server", [("agent-psk", "listener-maf"), ("agent-kpsa", "naf")])
+@pytest.mark.parametrize("who, server", [("agent-psk", "listener-maf"), ("agent-reader-u", "listener-maf"), ("agent-kpsa", "naf")])
 def test_in_a_handshake(world, who, server):
     """Km, and Kpsa with the NAF before a CSE."""
     in_a_handshake(world, who, server, f"{who}-active-km")
+
+
+def test_in_a_bootstrap(world, tmp_path):
+    """The card has given CK and IK, and the BSF takes its time: the node has them in locked pages, and what read them from the card has nothing left. K is
+    in the card. Then they go: what comes of them is a key for the MAF, which is sealed."""
+    node, servers = CardNode(world.inst, False, Held), [int(t[4:]) for t, who in world.targets().items() if who == "listener-bsf"]
+    with Modem(node.usim) as modem, Running(node.settle(at(modem))) as agent:
+        assert servers and node.usim.asked.wait(RUN_SECONDS)
+        keys, vector, found = Keys(), aka.Milenage(node.k, node.opc, node.usim.challenge), {f"pid:{agent.process.pid}": "agent"}
+        for name, key in (("k", node.k), ("opc", node.opc), ("ck", vector.ck), ("ik", vector.ik)):
+            keys.add(name, key)
+        needles = keys.write(tmp_path / "needles")
+        with stopped(servers):
+            nobody_has_it(needles, found)
+            node.usim.free.set()
+            agent.wait_log("point=ub-card-answered")
+
+            def seen():
+                """What is computed with is on a stack for a moment."""
+                hits = scan(needles, found)[0]
+                return hits if {h.name for h in hits} == {"ck", "ik"} and all({"lo", "dd"} <= set(h.flags) for h in hits) else None
+            until("it waits with CK and IK", seen, context=lambda: str(scan(needles, found)[0]))
+        agent.wait_log("enrolled key")
+        nobody_has_it(needles, found)
 
 
 def test_the_mef_as_naf(world):
@@ -189,12 +224,12 @@ def test_in_one_process(tmp_path):
 
 
 def test_no_core(world):
-    for target, who in world.targets().items():
+    for target, who in ((t, who) for t, who in world.targets().items() if who not in world.devices):
         limits = pathlib.Path(f"/proc/{target[4:]}/limits").read_text()
         assert re.search(r"^Max core file size +0 +0 ", limits, re.M), who
 
 
-KEY_FILES = {"node.key", "psk", "sim.json", "state.key", "kek.key", "passphrase"}
+KEY_FILES = {"node.key", "psk", "pin", "sim.json", "state.key", "kek.key", "passphrase"}
 
 
 def left_elsewhere(world, copies):
@@ -254,10 +289,11 @@ def test_a_planted_key_is_found_in_a_file(world, tmp_path, how):
     assert {h.name for h in hits} == {"agent-psk-active-km"}
 
 
-@pytest.mark.parametrize("who", ["listener-none", "listener-bsf", "connector", "engine", "keeper", "diameter", "supervisor", "naf", "agent-sim"])
+@pytest.mark.parametrize("who", ["listener-none", "listener-bsf", "connector", "engine", "keeper", "diameter", "supervisor", "naf", "agent-sim", "agent-gba-u", "agent-reader", "agent-modem",
+                                 "pcscd"])
 def test_a_planted_key_is_found_in_memory(world, who):
     """Sixteen octets of one, on the stack of a process that somebody has taken over."""
-    is_found_when_planted(world, who, "agent-psk-active-km", "agent-kpsa-ks")
+    is_found_when_planted(world, who, "agent-psk-active-km", "agent-kpsa-ks", "agent-reader-u-ks", "agent-modem-u-active-km")
 
 
 def test_a_planted_key_is_found_on_the_wire(world, tmp_path):

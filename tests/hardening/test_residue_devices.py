@@ -1,6 +1,7 @@
 """The memory proof where keys are in devices: nodes with a token, a TPM and a card, a CA with its key in a token, and a database server. What is
 inside of a device is read from there by other means: SoftHSM2's files with the PIN, swtpm's own memory, the card that is a test's. None of it
-is in a process that the device is not a part of.
+is in a process that the device is not a part of. pcscd, through which the card's answers pass, is no part of it: it may have what the card gave, which
+is what the store is sealed with.
 """
 import contextlib
 import hashlib
@@ -26,7 +27,7 @@ from test_secenv import MODULE, Card, Token, Tpm, born, record_of
 
 class Devices(World):
     """`pg` is its database server."""
-    devices = ("swtpm",)
+    devices = ("swtpm", "pcscd")
 
     def sql(self, text):
         return self.pg.ask(text, "muster")
@@ -63,7 +64,7 @@ def world(tmp_path_factory):
         stack.callback(inst.stop)
         inst.subscription()
         w.device = {"agent-token": Token(path / "node", secrets.token_hex(12)), "agent-tpm": LockedTpm(path), "agent-card": Card(path)}
-        w.others["swtpm"] = w.device["agent-tpm"].process.pid
+        w.others |= {"swtpm": w.device["agent-tpm"].process.pid, "pcscd": w.device["agent-card"].reader.p.pid}
         for device in w.device.values():
             stack.callback(device.stop)
         w.nodes = {who: born(inst, device, 901 + i) for i, (who, device) in enumerate(w.device.items())}
@@ -157,7 +158,7 @@ def named(w, who, keys):
     w.belongs(f"{who}-node.key", first)
     w.belongs(f"{who}-cert", second)
     w.belongs(f"{who}-secret", secret)
-    w.belongs(f"{who}-store", hmac.digest(secret, b"muster store key 1" + record[17:], hashlib.sha256), who)
+    w.belongs(f"{who}-store", hmac.digest(secret, b"muster store key 1" + record[17:], hashlib.sha256), who, *{"agent-card": ["pcscd"]}.get(who, []))
     assert opens(w.nodes[who].dir / "state", w.keys.keys[f"{who}-store"])
 
 
@@ -170,7 +171,7 @@ def test_memory(world):
     found = world.targets()
     hits, searched = scan(world.needles, found)
     assert hits and set(searched) == set(found) and min(searched.values()) > 100_000
-    assert {"signer", "keeper", "engine", "supervisor", *world.nodes} < set(found.values())
+    assert {"signer", "keeper", "engine", "supervisor", "pcscd", *world.nodes} < set(found.values())
     hits = nothing_is_left(world, found)
     ours = [h for h in hits if found[h.target] not in world.devices]
     assert not [h for h in ours if "dd" not in h.flags or h.name in INSIDE]
@@ -192,7 +193,7 @@ def test_in_a_handshake(world, who):
     in_a_handshake(world, who, "listener-maf", f"{who}-km")
 
 
-@pytest.mark.parametrize("who", ["signer", "agent-token", "agent-tpm", "agent-card"])
+@pytest.mark.parametrize("who", ["signer", "agent-token", "agent-tpm", "agent-card", "pcscd"])
 def test_a_planted_key_is_found_in_memory(world, who):
     is_found_when_planted(world, who, "agent-token-cert", "ca")
 

@@ -76,10 +76,21 @@ static void load(const char *path)
 	fclose(f);
 }
 
+/* No needle begins with four of them: most of memory is done with. */
+static bool zeros_are_passed_over(void)
+{
+	static const uint8_t zeros[4];
+	int k = first[key_of(zeros)];
+
+	while (k >= 0 && memcmp(needle[k].b, zeros, sizeof(zeros)))
+		k = needle[k].next;
+	return k < 0;
+}
+
 static void look(const char *target, const uint8_t *b, size_t n, size_t usable, uint64_t base, const char *flags)
 {
 	static const uint8_t zeros[8];
-	const bool passed_over = first[key_of(zeros)] < 0;      /* no needle begins with four of them: most of memory is done with */
+	const bool passed_over = zeros_are_passed_over();
 
 	for (size_t i = 0; i < usable && i + 4 <= n; i++) {
 		if (passed_over && i + sizeof(zeros) <= n && !memcmp(b + i, zeros, sizeof(zeros))) {
