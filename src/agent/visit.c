@@ -7,8 +7,8 @@
  *             MO_NODE are carried out by order.c, inside the session as far as they need the MEF
  *             A MEF that is visited by CoAP is visited by HTTPS for what EST does.
  *   RENEW     simplereenroll in a session with the certificate that is to be renewed; where the maker's secret proves both ends
- *             there is none, and simpleenroll asks for the next one
- *   ANEW      simpleenroll with the initial certificate, when the one in use has ended or is refused: the last resort (lesson 9)
+ *             there is none, and simpleenroll asks for the next one, for the same name
+ *   ANEW      the same with the initial certificate, when the one in use has ended or is refused: the last resort (lesson 9)
  *   PROVE     cacerts in a session with the new one; then it is the active one (lesson 4)
  */
 #include "agent/inside.h"
@@ -502,7 +502,7 @@ static bool start(struct agent *a, enum visit_job job)
 {
 	static const char est_path[] = MST_EST_PATH;
 	const struct own_cert *shown = job == VISIT_RENEW ? &a->own.slot[OWN_ACTIVE] : job == VISIT_PROVE ? &a->own.slot[OWN_PENDING] : NULL;
-	static const enum est_job jobs[] = { EST_JOB_PROVE, EST_JOB_REENROLL, EST_JOB_ENROLL, EST_JOB_PROVE };
+	static const enum est_job jobs[] = { EST_JOB_PROVE, EST_JOB_REENROLL, EST_JOB_AGAIN, EST_JOB_PROVE };
 	const struct own_cert *old = &a->own.slot[OWN_REQUEST];
 	struct mmef_config mc = { .job = MMEF_JOB_COMMANDS, .from = a->from, .attempt = a->active.attempt, .reg_id = a->active.mef_reg_id,
 				  .classes = COMMAND_CLASSES, .answer_ms = a->cfg.answer_timeout * 1000 };
@@ -541,7 +541,7 @@ static bool start(struct agent *a, enum visit_job job)
 		ec.port = &v->port;
 		ec.name = a->own.slot[OWN_ACTIVE].name;
 		if (!v->tls && job == VISIT_RENEW)
-			ec.job = EST_JOB_ENROLL;
+			ec.job = EST_JOB_AGAIN;
 		if ((job == VISIT_RENEW || job == VISIT_ANEW) && old->there && !strcmp(old->name.value, ec.name.value))
 			ec.csr = (struct mst_view){ old->csr, old->csr_n };
 		v->mef_runs = job == VISIT_COMMANDS && mmef_init(&v->mef, &mc, &d);
