@@ -1,4 +1,4 @@
-/* What a node is called, and which of its names may say so. PURE. */
+/* What a node is called, and which of its names may say so. PURE, but for mst_name_left(). */
 #ifndef MST_ROLE_NAME_H
 #define MST_ROLE_NAME_H
 
@@ -36,10 +36,10 @@ static inline bool mst_name_of_realm(const char *name, const char *sp_fqdn)
 	return mst_name_of_entity(name) && mst_id_equal(MST_ID_FQDN, mst_view_sub(sp, 0, mst_view_find(sp, '/')), mst_view_str(sp_fqdn));
 }
 
-/* Of a CSE or an AE, neither what the node is called nor its provider's to give: one that has moved has left it behind. */
-static inline bool mst_name_foreign(const struct mst_node *n, const char *sp_fqdn, enum mst_id_kind kind, const char *name)
-{
-	return (kind == MST_ID_CSE_ABS || kind == MST_ID_AE_ABS) && strcmp(name, n->cse_id) && strcmp(name, n->ae_id) && !mst_name_of_realm(name, sp_fqdn);
-}
+/*
+ * Is it a name by which it was known to a provider that it has left (doc/decisions/0025), and which may be another's now? `sp_fqdn` is its provider's. Asks the
+ * store; 0 and *ret_left, or a fault.
+ */
+MST_MUST_CHECK int mst_name_left(struct mst_store *s, const struct mst_node *n, const char *sp_fqdn, enum mst_id_kind kind, const char *name, bool *ret_left);
 
 #endif

@@ -21,6 +21,18 @@ static void event_is(const char *what, const char *part)
 		fail_msg("%s: %s, not %s: %s", e.what, e.why, what, part);
 }
 
+static const char secret_id[] = "sensor-7@mef.example.com";
+
+static void give_secret(void)
+{
+	struct mst_credential secret = { .purpose = MST_PURPOSE_KPM, .state = MST_CRED_ACTIVE, .expires = MST_NEVER, .client_id = RIG_CSE, .node = est_rig.node };
+
+	snprintf(secret.key_id, sizeof(secret.key_id), "%s", secret_id);
+	assert_int_equal(mst_store_begin(est_rig.store), 0);
+	assert_int_equal(mst_store_cred_put(est_rig.store, MST_ROLE_SECRETS, &secret, true), 0);
+	assert_int_equal(mst_store_commit(est_rig.store), 0);
+}
+
 /* --- good --- */
 
 static void a_node_gets_its_certificate(void **state)
@@ -137,21 +149,17 @@ static void a_certificate_is_renewed(void **state)
 static void where_nodes_certificates_are_not_taken(void **state)
 {
 	static const char reg[] = "{\"sec:mefClientReg\":{\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example.com\"}}";
-	struct mst_credential secret = { .key_id = "sensor-7@mef.example.com", .purpose = MST_PURPOSE_KPM, .state = MST_CRED_ACTIVE, .expires = MST_NEVER,
-					 .client_id = RIG_CSE, .node = est_rig.node };
 	struct est_cert cert;
 	struct mst_csr_attrs a;
 	struct est_csr c;
 
 	(void)state;
-	assert_int_equal(mst_store_begin(est_rig.store), 0);
-	assert_int_equal(mst_store_cred_put(est_rig.store, MST_ROLE_SECRETS, &secret, true), 0);
-	assert_int_equal(mst_store_commit(est_rig.store), 0);
+	give_secret();
 	est_rig.mef_conf.no_node_certs = true;
 	/* a maker's: not over EST either */
 	assert_int_equal(est_ask(MST_OP_RETRIEVE, "cacerts", "", MST_VIEW_NONE), MST_RSC_NO_PRIVILEGE);
 	event_is("mef.refused", "mef.node_certificates");
-	rig_peer_psk(&est_rig, secret.key_id);
+	rig_peer_psk(&est_rig, secret_id);
 	cert = est_enrolled();
 	est_peer_is(&cert, cert.i.not_after);
 	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", RIG_NODE, MST_TY_MEF_CLIENT_REG, 0, reg), MST_RSC_NO_PRIVILEGE);
@@ -239,9 +247,11 @@ static void what_was_revoked_after_its_end_is_not_renewed(void **state)
 
 static void set_request(enum mst_certreq_state s)
 {
-	struct mst_certreq q;
+	struct mst_certreq q = { .state = MST_CERTREQ_ISSUED };
+	int64_t id = 1;
 
-	assert_int_equal(mst_store_certreq_get(est_rig.store, 1, &q), 0);
+	while (mst_store_certreq_get(est_rig.store, id, &q) == 0 && q.state != MST_CERTREQ_PENDING)
+		id++;
 	assert_int_equal(q.state, MST_CERTREQ_PENDING);
 	q.state = s;
 	snprintf(q.reason, sizeof(q.reason), "not ours");
@@ -538,6 +548,115 @@ static void a_command_of_another_provider_decides_nothing(void **state)
 	assert_string_equal(est_attributes().san.value, RIG_NODE);
 }
 
+static void end_command(int64_t id)
+{
+	struct mst_command m;
+
+	assert_int_equal(mst_store_command_get(est_rig.store, id, &m), 0);
+	m.state = MST_COMMAND_ENDED;
+	assert_int_equal(mst_store_command_update(est_rig.store, &m), 0);
+}
+
+static void revoke_one(const char *serial)
+{
+	struct mst_cert_row row;
+
+	assert_int_equal(mst_store_cert_get(est_rig.store, serial, &row), 0);
+	row.revoked = est_rig.now;
+	assert_int_equal(mst_store_cert_put(est_rig.store, &row), 0);
+}
+
+/* By its secret, or by its maker's certificate: there is no session with the certificate that is to be renewed. */
+static int asks_again(bool by_secret, struct est_party *key, const struct mst_san *san)
+{
+	struct mst_csr_attrs a;
+	struct est_csr c;
+
+	if (by_secret)
+		rig_peer_psk(&est_rig, secret_id);
+	else
+		rig_peer_cert(&est_rig, MST_ID_NODE, RIG_NODE);
+	a = est_attributes();
+	c = est_csr_of(key, san, a.challenge);
+	return est_enroll("simpleenroll", &c);
+}
+
+/* A certificate for another name than the default came of a command, which is over; the next one is for that name, too, as long as one for it stands. */
+static void a_name_is_certified_again(void **state)
+{
+	struct mst_san node = est_san_of(MST_ID_NODE, RIG_NODE), cse = est_san_of(MST_ID_FQDN, "cse0001.sp.example.com");
+	struct mst_cert_row others = { .serial = "01", .subject = RIG_NODE, .issued = RIG_NOW, .expires = RIG_NOW + RIG_DAY };
+	char first[64];
+	int64_t id;
+
+	(void)state;
+	give_secret();
+	assert_int_equal(mst_store_cert_put(est_rig.store, &others), 0);      /* nobody's */
+	for (int by_secret = 0; by_secret < 2; by_secret++) {
+		assert_int_equal(asks_again(by_secret, &est_k1, &node), MST_RSC_BAD_REQUEST);
+		event_is("mef.refused", "another kind");
+		id = command(1, RIG_NODE);
+		assert_int_equal(asks_again(by_secret, &est_k1, &node), MST_RSC_OK);
+		snprintf(first, sizeof(first), "%s", est_got().i.serial);
+		end_command(id);
+		assert_int_equal(asks_again(by_secret, &est_k2, &node), MST_RSC_OK);
+		assert_string_equal(est_got().i.san[0].value, RIG_NODE);
+		/* another command does not make it wait, nor is what the MEF has certified by default refused */
+		id = command(2, RIG_CSE);
+		assert_int_equal(asks_again(by_secret, &est_k1, &node), MST_RSC_OK);
+		revoke_one(est_got().i.serial);
+		end_command(id);
+		assert_int_equal(asks_again(by_secret, &est_k1, &cse), MST_RSC_OK);
+		/* one that has ended is known until there is a newer one */
+		revoke_one(first);
+		est_rig.now += 91 * RIG_DAY;
+		assert_int_equal(asks_again(by_secret, &est_k1, &node), MST_RSC_OK);
+		/* with none that stands it is the operator's to say */
+		revoke_one(est_got().i.serial);
+		assert_int_equal(asks_again(by_secret, &est_k2, &node), MST_RSC_BAD_REQUEST);
+		event_is("mef.refused", "muster command cert-prov");
+	}
+}
+
+/* It is asked for as a first one is: the operator's approval is not got round, nor is his no; and it is for a name that the node has. */
+static void a_name_is_certified_again_to_whom_it_may(void **state)
+{
+	struct mst_san node = est_san_of(MST_ID_NODE, RIG_NODE), cse = est_san_of(MST_ID_FQDN, "cse0001.sp.example.com");
+	struct mst_csr_attrs a;
+	struct est_cert other;
+	struct est_csr c;
+	struct mst_node n;
+	int64_t id;
+
+	(void)state;
+	give_secret();
+	other = est_enrolled();
+	id = command(1, RIG_NODE);
+	assert_int_equal(asks_again(true, &est_k1, &node), MST_RSC_OK);
+	end_command(id);
+	est_rig.mef_conf.est.approval = true;
+	rig_peer_psk(&est_rig, secret_id);
+	a = est_attributes();
+	c = est_csr_of(&est_k2, &node, a.challenge);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_ACCEPTED);
+	event_is("mef.est-enroll", "waits for the operator's approval");
+	set_request(MST_CERTREQ_REJECTED);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
+	est_rig.mef_conf.est.approval = false;
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
+	/* a session that shows one of ours renews that one (RFC 7030 4.2.2) */
+	est_peer_is(&other, other.i.not_after);
+	a = est_attributes();
+	c = est_csr_of(&est_k1, &node, a.challenge);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_BAD_REQUEST);
+	/* what it is not called any more it is not certified by, whatever it has */
+	assert_int_equal(asks_again(true, &est_k1, &cse), MST_RSC_OK);
+	assert_int_equal(mst_store_node_get(est_rig.store, est_rig.node, &n), 0);
+	snprintf(n.cse_id, sizeof(n.cse_id), "//sp.example.com/CSE0007");
+	assert_int_equal(mst_store_node_update(est_rig.store, &n), 0);
+	assert_int_equal(asks_again(true, &est_k1, &cse), MST_RSC_NOT_AUTHENTICATED);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, est_up, est_down)
 int main(void)
 {
@@ -548,6 +667,7 @@ int main(void)
 		T(an_expired_certificate_is_renewed_within_the_window), T(the_operator_is_asked), T(who_has_moved_is_approved_anew), T(the_operator_says_no),
 		T(what_is_wrong_is_refused), T(who_is_not_served_gets_nothing), T(a_node_cannot_hoard), T(the_ca_keeps_to_its_constraints),
 		T(a_command_is_given_until_it_is_reported), T(a_command_of_another_provider_decides_nothing),
+		T(a_name_is_certified_again), T(a_name_is_certified_again_to_whom_it_may),
 	};
 
 	return cmocka_run_group_tests_name("est", tests, NULL, NULL);

@@ -181,15 +181,18 @@ static void known_as(enum mst_id_kind kind, const char *name)
 	assert_int_equal(mst_store_commit(r.store), 0);
 }
 
-static void was_with(const char *sp_fqdn)
+static void was_with_until(const char *sp_fqdn, int64_t event)
 {
-	struct mst_node_past p = { .node = r.node, .last = 1, .at = RIG_NOW };
+	struct mst_node_past p = { .node = r.node, .last = event, .at = RIG_NOW };
 
 	MST_STR_SET(p.sp_fqdn, sp_fqdn);
 	assert_int_equal(mst_store_begin(r.store), 0);
 	assert_int_equal(mst_store_past_put(r.store, &p), 0);
 	assert_int_equal(mst_store_commit(r.store), 0);
 }
+
+static void was_with(const char *sp_fqdn) { was_with_until(sp_fqdn, 1); }
+static void later_with(const char *sp_fqdn) { was_with_until(sp_fqdn, 2); }
 
 static void give_km(const char *key_id, const char *client, int64_t node)
 {
@@ -299,11 +302,40 @@ static void the_name_is_given_anew(void **state)
 	assert_non_null(strstr(r.text, "\"clientID\":\"" RIG_CSE "\""));
 }
 
+/* Its public domain name is left as its CSE-ID is, where it is of a provider that it has left; what is its maker's, its owner's or its provider's is its own. */
+static void its_public_name_is_left(void **state)
+{
+	static const struct { const char *fqdn; bool left; } rows[] = {
+		{ "cse1.old.example.com", true }, { "cse2.old.example.com", true }, { "cse2.older.example.com", true },
+		{ "dev1.maker.example.org", false }, { "cse1.sp.example.com", false }, { "cse1.a.old.example.com", false },
+	};
+
+	(void)state;
+	give_km("new@maf.example.com", RIG_CSE, r.node);
+	give_km("old@maf.example.com", OLD, r.node);
+	for (size_t i = 0; i < MST_COUNT(rows); i++) {
+		known_as(MST_ID_FQDN, rows[i].fqdn);
+		/* it has not moved: so its owner wanted it */
+		assert_int_equal(by_km("/MAFBase/0011", "new@maf.example.com", rows[i].fqdn), 4004);
+	}
+	was_with("older.example.com");
+	later_with("old.example.com");
+	for (size_t i = 0; i < MST_COUNT(rows); i++) {
+		assert_int_equal(by_km("/MAFBase/0011", "new@maf.example.com", rows[i].fqdn), rows[i].left ? 4106 : 4004);
+		/* all that some nodes know of themselves is what stands in the certificate that they show */
+		assert_int_equal(by_cert("/MEFBase/0011", MST_ID_FQDN, rows[i].fqdn, rows[i].fqdn), 4004);
+	}
+	/* for the grace it is with its old key what it was, however that is written */
+	assert_int_equal(by_km("/MAFBase/0011", "old@maf.example.com", "cse1.old.example.com"), 4004);
+	assert_int_equal(by_km("/MAFBase/0011", "old@maf.example.com", "cse2.old.example.com"), 4106);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = { T(the_mefs_answer), T(the_key_is_the_nodes), T(the_bsfs_answer),
-		T(no_target_by_what_it_was), T(with_whom_it_came_back_to), T(the_name_is_given_anew) };
+		T(no_target_by_what_it_was), T(with_whom_it_came_back_to), T(the_name_is_given_anew),
+		T(its_public_name_is_left) };
 
 	return cmocka_run_group_tests_name("moved", tests, NULL, NULL);
 }

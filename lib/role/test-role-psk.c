@@ -7,6 +7,7 @@
 #include "role/common/common.h"
 
 #define KPM_ID "sensor-7@mef.example.com"
+#define KM_ID "22222222222222222222222222222222@maf.example.com"
 #define REG "{\"sec:mefClientReg\":{\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example.com\"}}"
 #define KEY "{\"sec:symmKeyReg\":{\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example.com\",\"SUID\":21," \
 	    "\"targetIDs\":[\"maf.example.com\"]}}"
@@ -52,17 +53,22 @@ static int enrol(const char *identity)
 }
 
 /* What the operator reads when a handshake with this identity has failed. */
-static const char *told(const char *identity)
+static const char *told_by(const struct mst_role_ops *role, const char *identity, enum mst_tls_end why, const char *detail)
 {
 	static struct mst_event e;
-	struct mst_role_env env = rig_env(&r, MST_ROLE_MEF);
+	struct mst_role_env env = rig_env(&r, role->role);
 
 	rig_peer_psk(&r, identity);
-	assert_int_equal(mst_role_mef.handshake_failed(&env, &r.x.peer, MST_TLS_PSK_REFUSED, ""), 0);
+	assert_int_equal(role->handshake_failed(&env, &r.x.peer, why, detail), 0);
 	assert_true(rig_last_event(&r, &e));
-	assert_string_equal(e.what, "mef.handshake-failed");
+	assert_string_equal(e.what, role->role == MST_ROLE_MEF ? "mef.handshake-failed" : "maf.handshake-failed");
 	assert_string_equal(e.who, identity);
 	return e.why;
+}
+
+static const char *told(const char *identity)
+{
+	return told_by(&mst_role_mef, identity, MST_TLS_PSK_REFUSED, "");
 }
 
 static void enrolled(void **state)
@@ -279,11 +285,54 @@ static void suspended(void **state)
 	assert_string_equal(before, after);
 }
 
+/* A node that is suspended, or whose secret is revoked. */
+static void ends(void)
+{
+	struct mst_node n;
+
+	assert_int_equal(mst_store_node_get(r.store, r.node, &n), 0);
+	n.state = MST_NODE_SUSPENDED;
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_node_update(r.store, &n), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+	put_secret(MST_CRED_REVOKED, MST_NEVER);
+}
+
+/*
+ * The key was right, and whose it is was cut off before the handshake was over: by a move or a release with a grace the key stands, so nothing is wrong with
+ * it; else it is said why it does not.
+ */
+static void cut_off(void **state)
+{
+	static const struct { const struct mst_role_ops *role; const char *identity, *why; } rows[] = {
+		{ &mst_role_mef, KPM_ID, "its secret is revoked" }, { &mst_role_maf, KM_ID, "the node is suspended" },
+	};
+	struct mst_credential km = { .key_id = KM_ID, .purpose = MST_PURPOSE_KM, .key = { { 7 }, 1 }, .state = MST_CRED_ACTIVE, .created = RIG_NOW,
+				     .expires = RIG_NOW + RIG_DAY, .client_id = RIG_CSE, .node = r.node };
+	const char *why;
+
+	(void)state;
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_cred_put(r.store, MST_ROLE_MAF, &km, true), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+	for (int over = 0; over < 2; over++) {
+		for (size_t i = 0; i < MST_COUNT(rows); i++) {
+			why = told_by(rows[i].role, rows[i].identity, MST_TLS_CLOSED, "it was cut off");
+			assert_true(strstr(why, ": it was cut off from [::1]:4712") && !strstr(why, "wrong") && !strstr(why, "check"));
+			assert_int_equal(strstr(why, rows[i].why) != NULL, over);
+			/* one that has not shown the key is told as ever */
+			why = told_by(rows[i].role, rows[i].identity, MST_TLS_PSK_REFUSED, "");
+			assert_non_null(strstr(why, over ? rows[i].why : "identity known, key wrong"));
+		}
+		ends();
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = { T(enrolled), T(not_told_apart), T(switches), T(switched_off_beside_a_bsf),
-					    T(switched_off_at_the_briefing_node), T(no_certificate), T(no_service_key), T(suspended) };
+					    T(switched_off_at_the_briefing_node), T(no_certificate), T(no_service_key), T(suspended), T(cut_off) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

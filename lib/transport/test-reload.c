@@ -74,9 +74,10 @@ static void on_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end
 {
 	struct two *t = owner;
 
-	(void)peer;
 	assert_true(detail[0]);
 	t->r.failed++;
+	t->r.failed_peer = *peer;
+	snprintf(t->r.server_detail, sizeof(t->r.server_detail), "%s", detail);
 	t->r.server_end = why;
 }
 
@@ -278,7 +279,12 @@ static void cut_during_the_handshake(void **state)
 		t->r.server->conns->whose = (struct mst_whose){ 7, 70 };
 		mst_server_cut(t->r.server, &(struct mst_whose){ .one = 7 });
 		rig_until(&t->r, &t->ends);
-		assert_true(t->r.failed == 1 && t->r.server_end == MST_TLS_PSK_REFUSED);
+		/* the key was proven, and this end cut it: so the roles know, and ask why from nobody who has shown nothing */
+		assert_int_equal(t->r.failed, 1);
+		assert_int_equal(t->r.server_end, MST_TLS_CLOSED);
+		assert_int_equal(t->r.failed_peer.how, MST_AUTH_PSK);
+		assert_non_null(strstr(t->r.server_detail, "cut off"));
+		assert_int_equal(t->end, MST_TLS_CLOSED);
 		assert_int_equal(t->requests + t->done, 0);
 		gone(t);
 	}

@@ -45,7 +45,7 @@ struct mst_peer {
 /* Why a handshake or a connection ended. Stable words, shown to people and written into events. */
 enum mst_tls_end {
 	MST_TLS_OPEN,
-	MST_TLS_CLOSED,                 /* orderly, by close_notify */
+	MST_TLS_CLOSED,                 /* orderly, by close_notify; a server's handshake with a proven peer: by mst_server_cut() */
 	MST_TLS_TRUNCATED,              /* the peer vanished in the middle */
 	MST_TLS_UNREACHABLE,            /* no address answered */
 	MST_TLS_NAME_UNKNOWN,           /* the name does not resolve */

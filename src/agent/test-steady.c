@@ -183,7 +183,27 @@ static void a_renewal_that_cannot_begin_waits(void **state)
 	assert_null(a->visit);
 	assert_false(visit_due(a));
 	assert_in_range(a->own.renew_at - agent_utc(a), 598, 600);
+	assert_true(visit_deadline(a) > agent_now() + 90000);
+	a->visit_at = MST_NEVER;
 	assert_true(visit_deadline(a) > agent_now() + 590000);
+}
+
+/* What the MEF has to say may be what the renewal waits for, as another command: it is asked at its own time, however often the one fails. */
+static void a_renewal_that_fails_puts_no_commands_off(void **state)
+{
+	struct agent *a = *state;
+
+	give_initial_credential(a);
+	for (int i = 0; i < 3; i++) {
+		a->own.renew_at = agent_utc(a) - 1;
+		a->visit_at = agent_now() - 1;
+		visit_start(a);
+		assert_in_range(a->own.renew_at - agent_utc(a), 598, 600);
+		assert_true(visit_due(a) && a->visit_at < agent_now());
+		visit_start(a);
+		assert_in_range(a->visit_at - agent_now(), 598000, 600000);
+		assert_false(visit_due(a));
+	}
 }
 
 /* No files of the initial credential any more; or the node is now with an MEF that it visits by enrolling anew (GBA). */
@@ -278,7 +298,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { T(a_forged_alert_takes_no_certificate_away), T(who_refuses_both_has_taken_nothing), T(a_refusal_holds_for_an_hour),
 					    T(a_pushed_check_joins_the_one_that_runs), T(who_is_not_authenticated_puts_nobody_off_for_a_week),
-					    T(a_renewal_that_cannot_begin_waits), T(where_no_visit_can_begin_nobody_waits_for_one), T(a_key_waits_for_the_proof),
+					    T(a_renewal_that_cannot_begin_waits), T(a_renewal_that_fails_puts_no_commands_off),
+					    T(where_no_visit_can_begin_nobody_waits_for_one), T(a_key_waits_for_the_proof),
 					    T(what_stays_due_is_looked_at_each_second), T(an_ended_certificate_rolls_no_time_back),
 					    T(what_the_lan_says_leads_to_briefing_nodes_alone) };
 

@@ -7,8 +7,8 @@
  *             MO_NODE are carried out by order.c, inside the session as far as they need the MEF
  *             A MEF that is visited by CoAP is visited by HTTPS for what EST does.
  *   RENEW     simplereenroll in a session with the certificate that is to be renewed; where the maker's secret proves both ends
- *             there is none, and simpleenroll asks for the next one
- *   ANEW      simpleenroll with the initial certificate, when the one in use has ended or is refused: the last resort (lesson 9)
+ *             there is none, and simpleenroll asks for the next one, for the same name
+ *   ANEW      the same with the initial certificate, when the one in use has ended or is refused: the last resort (lesson 9)
  *   PROVE     cacerts in a session with the new one; then it is the active one (lesson 4)
  */
 #include "agent/inside.h"
@@ -316,17 +316,22 @@ static void est_over(struct agent *a)
 			 v->est.retry_after, done ? "" : v->est.detail);
 }
 
+static bool renews(enum visit_job job)
+{
+	return job == VISIT_RENEW || job == VISIT_ANEW;
+}
+
 static void over(struct agent *a)
 {
 	struct agent_visit *v = a->visit;
-	bool good = v->job == VISIT_COMMANDS ? mmef_state(&v->mef) == MMEF_DONE : v->est.state == EST_DONE;
+	bool renewal = renews(v->job), good = v->job == VISIT_COMMANDS ? mmef_state(&v->mef) == MMEF_DONE : v->est.state == EST_DONE;
 	int64_t again = v->job == VISIT_COMMANDS && good ? v->mef.result.retry_duration :
 			v->est.state == EST_LATER ? v->est.retry_after : v->refused ? 1 : AGAIN_S;
 	bool at_once;
 
 	if (v->job == VISIT_COMMANDS && !good)
 		agent_log(a, AGENT_WARN, "visit", "why", mmef_failure(&v->mef)->detail, NULL);
-	if ((v->job == VISIT_RENEW || v->job == VISIT_ANEW) && !good) {
+	if (renewal && !good) {
 		a->own.renew_at = agent_utc(a) + again;
 		if (!v->refused)             /* else another one is shown at once */
 			once_did(a, false, "certificate", v->est.detail);
@@ -344,7 +349,7 @@ static void over(struct agent *a)
 	visit_drop(a);
 	if (at_once)
 		a->visit_at = agent_now();   /* a command wants a session of its own */
-	else
+	else if (good || !renewal)           /* a renewal that fails has a time of its own, and commands keep theirs: they may be what it waits for */
 		plan(a, good ? a->commands_every : again);
 	if (good && a->own.slot[OWN_PENDING].there)
 		a->visit_at = agent_now();
@@ -502,7 +507,7 @@ static bool start(struct agent *a, enum visit_job job)
 {
 	static const char est_path[] = MST_EST_PATH;
 	const struct own_cert *shown = job == VISIT_RENEW ? &a->own.slot[OWN_ACTIVE] : job == VISIT_PROVE ? &a->own.slot[OWN_PENDING] : NULL;
-	static const enum est_job jobs[] = { EST_JOB_PROVE, EST_JOB_REENROLL, EST_JOB_ENROLL, EST_JOB_PROVE };
+	static const enum est_job jobs[] = { EST_JOB_PROVE, EST_JOB_REENROLL, EST_JOB_AGAIN, EST_JOB_PROVE };
 	const struct own_cert *old = &a->own.slot[OWN_REQUEST];
 	struct mmef_config mc = { .job = MMEF_JOB_COMMANDS, .from = a->from, .attempt = a->active.attempt, .reg_id = a->active.mef_reg_id,
 				  .classes = COMMAND_CLASSES, .answer_ms = a->cfg.answer_timeout * 1000 };
@@ -541,8 +546,8 @@ static bool start(struct agent *a, enum visit_job job)
 		ec.port = &v->port;
 		ec.name = a->own.slot[OWN_ACTIVE].name;
 		if (!v->tls && job == VISIT_RENEW)
-			ec.job = EST_JOB_ENROLL;
-		if ((job == VISIT_RENEW || job == VISIT_ANEW) && old->there && !strcmp(old->name.value, ec.name.value))
+			ec.job = EST_JOB_AGAIN;
+		if (renews(job) && old->there && !strcmp(old->name.value, ec.name.value))
 			ec.csr = (struct mst_view){ old->csr, old->csr_n };
 		v->mef_runs = job == VISIT_COMMANDS && mmef_init(&v->mef, &mc, &d);
 		v->est_runs = job != VISIT_COMMANDS && est_init(&v->est, &ec);
@@ -553,9 +558,10 @@ static bool start(struct agent *a, enum visit_job job)
 	agent_log(a, AGENT_WARN, "visit", "for", job_name[job], "why", d.text[0] ? d.text : "it could not be begun", NULL);
 	a->show = NULL;
 	visit_drop(a);
-	plan(a, AGAIN_S);
+	if (!renews(job))
+		plan(a, AGAIN_S);
 	managed_put_off(a->managed, agent_utc(a), agent_utc(a) + AGAIN_S);
-	if (job == VISIT_RENEW || job == VISIT_ANEW) {
+	if (renews(job)) {
 		a->own.renew_at = agent_utc(a) + AGAIN_S;
 		once_did(a, false, "certificate", d.text[0] ? d.text : "it could not be begun");
 	}

@@ -143,16 +143,16 @@ def test_what_the_keeper_certifies(tmp_path, processes):
     """No node under the name of a server of this configuration, whoever entered it as one; and for so long as the last reload says."""
     inst = Installation(tmp_path / "inst", processes).start()
     inst.subscription()
-    node, maf = inst.node(1), inst.node(2, known=False)
-    maf.cse_id = f"//{inst.sp}/maf"
-    maf.add()
-    est = Est(inst, maf)
+    node, server = inst.node(1), inst.node(2, known=False)
+    server.cse_id = f"//{inst.sp}/mef"              # a MAF's is no node's in the first place
+    server.add()
+    est = Est(inst, server)
     challenge, san = est.attributes()
-    assert san == f"DNS:{inst.maf}"
+    assert san == f"DNS:{inst.mef}"
     status, _, body = est.post("simpleenroll", est.request(san, challenge))
     assert status == 403 and "this CA does not certify that" in body, (status, body)
     assert "no name of a server" in inst.events("--what", "mef.refused")[-1]["why"]
-    assert inst.ask("cert", "list", maf.id)["certificates"] == []
+    assert inst.ask("cert", "list", server.id)["certificates"] == []
     inst.configure(replace={"\nmef = {": '\nmef = {\n  est_lifetime = "200d";'})
     inst.process.send_signal(signal.SIGHUP)
     until("reloaded", lambda: "info supervisor: reloaded" in inst.log_text(), context=inst.log_text)

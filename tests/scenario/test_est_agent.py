@@ -104,21 +104,54 @@ def test_a_certificate_is_renewed_before_its_end(make):
     assert inst.events("--what", "mef.refused") == []
 
 
-def test_a_certificate_of_a_node_by_secret_is_renewed(make):
-    """It has no session with the certificate: the secret asks for the next one, too."""
-    inst = make('  est_lifetime = "15s";\n')
+def by_secret(inst):
     node = inst.node(1)
     for name in ("node.pem", "node.key"):
         (node.dir / name).unlink()
     identity = json.loads(inst.muster("--json", "node", "secret", node.id, "--new", node.dir / "psk").stdout)["identity"]
     node.configure(add=f'psk_identity = "{identity}";\npsk_file = "psk";\n')
     node.instruct(inst.instruction(method="psk"))
-    inst.muster("command", "cert-prov", node.id)
+    return node
+
+
+@pytest.mark.parametrize("subject", ["cse", "node"])
+def test_a_certificate_of_a_node_by_secret_is_renewed(make, subject):
+    """It has no session with the certificate: the secret asks for the next one, too, for the name of the one before."""
+    inst = make('  est_lifetime = "15s";\n')
+    node = by_secret(inst)
+    inst.muster("command", "cert-prov", node.id, "--subject", subject)
     with node.running() as agent:
         for _ in range(2):
             agent.wait_log("certificate-in-use")
     assert len(certificates(inst, node)) >= 2
+    assert {c["subject"] for c in certificates(inst, node)} == {node.id if subject == "node" else "cse000001.sp.example.com"}
     assert inst.events("--what", "mef.refused") == [] and inst.events("--what", "mef.est-refused") == []
+
+
+def approve(inst):
+    (waits,) = [r for r in inst.ask("cert", "requests")["requests"] if r["state"] == "pending"]
+    inst.muster("cert", "approve", waits["id"])
+
+
+@pytest.mark.faketime
+def test_a_renewal_by_secret_waits_for_the_operator(make):
+    """For the name that it has one for, and with the approval that each of its certificates waits for (mef.est_approval)."""
+    inst = make('  est_lifetime = "1h";\n  est_approval = true;\n  est_retry = "1s";\n')
+    node = by_secret(inst)
+    inst.muster("command", "cert-prov", node.id, "--subject", "node")
+    with node.running() as agent:
+        agent.wait_log("end=.*waiting for approval")
+        approve(inst)
+        agent.wait_log("certificate-in-use")
+        until("the command's end", lambda: command(inst, node)["state"] == "ended")
+    waits = node.run_once(env=at("+55m"))
+    assert waits.returncode == 1 and "waiting for approval" in waits.stderr, waits.stdout + waits.stderr
+    assert len(certificates(inst, node)) == 1
+    approve(inst)
+    done = node.run_once(env=at("+55m"))
+    assert f"renewed       certificate: {node.id}\n" in done.stdout, done.stdout + done.stderr
+    assert [c["subject"] for c in certificates(inst, node)] == [node.id, node.id]
+    assert inst.events("--what", "mef.refused") == []
 
 
 def test_a_node_that_was_off_renews_after_the_end_where_the_mef_has_a_window(make):
@@ -146,6 +179,19 @@ def test_the_initial_certificate_is_the_last_resort(make):
         agent.wait_log("certificate-in-use")
     good = [c for c in certificates(inst, node) if c["revoked"] is None]
     assert good and node.status()["certificate"]["name"] == "cse000001.sp.example.com"
+
+
+def test_the_last_resort_is_for_the_name_that_it_had(make):
+    """Not the default one, and no window for an ended one: the initial certificate asks for the next."""
+    inst = make('  est_lifetime = "10s";\n')
+    node = inst.node(1)
+    inst.muster("command", "cert-prov", node.id, "--subject", "node")
+    assert "certificate-in-use" in node.run_once().stderr
+    until("the certificate's end", lambda: inst.ask("status")["time"] > certificates(inst, node)[0]["notAfter"])
+    with node.running() as agent:
+        agent.wait_log("for=anew.*end=done")
+        agent.wait_log("certificate-in-use")
+    assert node.status()["certificate"]["name"] == node.id
 
 
 @pytest.mark.parametrize("point", ["cert-requested", "cert-saved", "cert-promoted"])

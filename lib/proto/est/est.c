@@ -131,8 +131,8 @@ static enum est_state make_request(struct est *e, const struct est_attrs *a, mst
 {
 	const char *why;
 
-	/* RFC 7030 4.2.2: a renewal names what the certificate names, whatever else is wanted */
-	if (e->job != EST_JOB_REENROLL && a->has_name && (a->name.kind != e->name.kind || strcmp(a->name.value, e->name.value)))
+	/* RFC 7030 4.2.2: a renewal names what the certificate names, whatever else is wanted; so does what stands for one */
+	if (e->job == EST_JOB_ENROLL && a->has_name && (a->name.kind != e->name.kind || strcmp(a->name.value, e->name.value)))
 		return failed(e, EST_BLAME_SERVER, "the MEF wants another name certified: ", a->name.value);
 	why = e->port->csr(e->port->ctx, &e->name, a->has_challenge ? a->challenge : "", e->csr, sizeof(e->csr), &e->csr_n);
 	if (why)

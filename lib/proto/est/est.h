@@ -5,6 +5,7 @@
  *   ENROLL     cacerts → csrattrs → request made → simpleenroll
  *   REENROLL   the same with simplereenroll, in a session with the certificate that is to be renewed
  *   PROVE      cacerts alone: does the MEF take the new certificate?
+ *   AGAIN      as ENROLL, for the name of a certificate that there is, where no session can be had with that
  *
  * A request that was answered 202 is sent again as it was (`csr` of the configuration): then its attributes are not asked
  * for. Keys, requests and certificates are the port's: the key never comes here (lesson 28).
@@ -21,7 +22,7 @@
 #define EST_REQUEST_OCTETS 6144
 #define EST_RETRY_MAX (30 * 86400)
 
-enum est_job { EST_JOB_ENROLL, EST_JOB_REENROLL, EST_JOB_PROVE, EST_JOB__COUNT };
+enum est_job { EST_JOB_ENROLL, EST_JOB_REENROLL, EST_JOB_PROVE, EST_JOB_AGAIN, EST_JOB__COUNT };
 enum est_state { EST_IDLE, EST_CACERTS, EST_CSRATTRS, EST_ENROLLING, EST_DONE, EST_LATER, EST_FAILED, EST_STATE__COUNT };
 const char *est_state_text(enum est_state s);
 enum est_event { EST_EV_OPENED, EST_EV_ANSWER, EST_EV_LOST, EST_EV_TIMER, EST_EVENT__COUNT };
@@ -46,7 +47,7 @@ struct est_config {
 	enum est_job job;
 	const char *host;            /* for the Host header: FQDN, with the port when that is not 443 */
 	const char *base;            /* path of estBaseURI, without a trailing slash */
-	struct est_name name;        /* ENROLL, REENROLL: what is to be certified */
+	struct est_name name;        /* of all but PROVE: what is to be certified */
 	struct mst_view csr;         /* a request made before, or empty. Copied */
 	const struct est_port *port; /* borrowed until the end */
 	mst_ms answer_ms;

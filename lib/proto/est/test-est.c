@@ -108,6 +108,15 @@ static void a_certificate_is_got(void **state)
 	answer(200, "QVRUUg==", NULL);
 	assert_int_equal(w.e.state, EST_ENROLLING);
 	assert_true(w.csrs == 1 && !strcmp(w.e.name.value, "cse1.sp.example.com"));
+	/* nor does the next one of a node that has no session with the one before, which is asked for like a first one */
+	begin(EST_JOB_AGAIN, "");
+	assert_true(est_name_of(1, mst_view_str("urn:dev:ops:32473-1-1"), &w.attrs.name));
+	answer(200, "QkFH", NULL);
+	answer(200, "QVRUUg==", NULL);
+	assert_true(w.csrs == 1 && !strcmp(w.e.name.value, "cse1.sp.example.com"));
+	sends("POST /.well-known/est/simpleenroll HTTP/1.1\r\n", "Q1NS");
+	answer(200, "QkFH", NULL);
+	assert_int_equal(w.e.state, EST_DONE);
 	begin(EST_JOB_PROVE, "");
 	answer(200, "QkFH", NULL);
 	assert_int_equal(w.e.state, EST_DONE);

@@ -216,6 +216,8 @@ struct admin_node_input;
 bool admin_origin_good(const struct admin *q, const struct admin_node_input *in, struct mst_diag *d);
 /* A new node, its names and its subscription are the provider's own: 0; ADMIN_REFUSED, and `d` says why; or a fault. */
 int admin_new_node_good(struct admin *q, const struct admin_node_input *in, const struct mst_subscription *sub, struct mst_diag *d);
+/* What a node that moves is to be called is no MAF's name; one that it has already may be. False: `d` says why not. */
+bool admin_moved_name_good(const struct admin *q, const struct mst_node *n, const struct mst_node *was, struct mst_diag *d);
 /* Who asks, and for whom; "/v1/providers/{sp}/x" becomes "/v1/x". False: nobody who may. */
 bool admin_own_people(const struct admin *q, const struct mst_peer *p);
 bool admin_scope_take(struct admin *q, const struct mst_peer *p, struct mst_view *path);

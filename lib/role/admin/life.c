@@ -384,6 +384,8 @@ int admin_node_move(struct admin *q)
 	case ADMIN_DONE:
 		break;
 	}
+	if (!admin_moved_name_good(q, &n, &was, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	r = admin_names_free(q, &n, &was, &rsc, &d);
 	if (r)
 		return r < 0 ? r : admin_refuse(q, rsc, &d);

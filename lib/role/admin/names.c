@@ -49,24 +49,24 @@ static int until_then(struct admin *q, const struct called *c, int64_t by, mst_t
 }
 
 /*
- * A node is known by this name. One that has left it with its former provider is called so no more (identify.c: leave_names), so the name is free
- * when the grace of its move is over; its certificate proves nobody as soon as another is called so. 0: free.
+ * A node is known by this name: `text` says it. One that has left it with its former provider is called so no more (identify.c: leave_names), so the name
+ * is free when the grace of its move is over; its certificate proves nobody as soon as another is called so. 0: free.
  */
-static int is_known_by(struct admin *q, const struct mst_identity *i, const struct called *c, int *ret_rsc, struct mst_diag *d)
+static int is_known_by(struct admin *q, const struct mst_identity *i, const struct called *c, const char *text, int *ret_rsc, struct mst_diag *d)
 {
 	struct mst_subscription sub;
-	struct mst_node_past past;
 	struct mst_node other;
+	bool left = false;
 	int r = mst_store_node_get(q->env->store, i->node, &other);
 
 	if (!r)
 		r = other.sub_id[0] ? mst_store_sub_get(q->env->store, other.sub_id, &sub) : MST_STORE_NONE;
 	if (!r)
-		r = mst_name_foreign(&other, sub.sp_fqdn, i->kind, i->value) ? mst_store_past_last(q->env->store, other.id, &past) : MST_STORE_NONE;
+		r = mst_name_left(q->env->store, &other, sub.sp_fqdn, i->kind, i->value, &left);
 	if (r < 0)
 		return r;
-	if (r)
-		return refuse(ret_rsc, d, q->sp[0] ? "nodeID" : c->field, "another node is known by this name; a name belongs to one node");
+	if (!left)
+		return refuse(ret_rsc, d, q->sp[0] ? "nodeID" : c->field, text);
 	return other.leave_by > q->env->now ? until_then(q, c, other.id, other.leave_by, ret_rsc, d) : 0;
 }
 
@@ -86,12 +86,14 @@ static int has_owner(struct admin *q, int64_t node, const struct called *c, int 
 	for (size_t i = mst_name_of_entity(c->name); i < MST_COUNT(kinds); i++) {
 		r = mst_store_identity_get(q->env->store, kinds[i], c->name, &identity);
 		if (!r && identity.node != node)
-			r = is_known_by(q, &identity, c, ret_rsc, d);
+			r = is_known_by(q, &identity, c, "another node is known by this name; a name belongs to one node", ret_rsc, d);
 		if (r < 0 || r == ADMIN_REFUSED)
 			return r;
 	}
 	return 0;
 }
+
+static const char in_certificates[] = "in certificates another node is known by this name, in which case does not count there; a name belongs to one node";
 
 bool admin_domain_of(enum mst_id_kind kind, const char *value, char out[MST_ID_MAX])
 {
@@ -102,55 +104,53 @@ bool admin_domain_of(enum mst_id_kind kind, const char *value, char out[MST_ID_M
 	return kind == MST_ID_FQDN && mst_id_normalise(kind, mst_view_str(value), out);
 }
 
-/* The name itself is has_owner's, and the table's of names: here it is what is spelled in another way. */
-struct shown { int64_t node; const char *but; bool taken; };
+/* For whom is it asked: for a node that is to be called so (`c`), or for one that is to prove it (NULL), which no node that shows it leaves free. */
+struct shown {
+	struct admin *q;
+	int64_t node;
+	const char *name;
+	const struct called *c;
+	int *ret_rsc;
+	struct mst_diag *d;
+};
 
+static int called_so(const struct shown *s)
+{
+	return s->c ? refuse(s->ret_rsc, s->d, s->q->sp[0] ? "nodeID" : s->c->field, in_certificates) : ADMIN_REFUSED;
+}
+
+/* The name itself is has_owner's, and the table's of names: here it is what is spelled in another way. */
 static int shown_by(void *arg, const struct mst_identity *i)
 {
 	struct shown *s = arg;
 
-	s->taken = s->taken || (i->node != s->node && strcmp(i->value, s->but));
-	return 0;
+	if (i->node == s->node || !strcmp(i->value, s->name))
+		return 0;
+	return s->c ? is_known_by(s->q, i, s->c, in_certificates, s->ret_rsc, s->d) : ADMIN_REFUSED;
 }
 
 /*
  * In certificates a CSE is its public domain name (TS-0001 6.5.1.1), in which case does not count. Does another node show this one: as
- * a CSE-ID, as one that its certificate names, or as an FQDN?
+ * a CSE-ID, as one that its certificate names, or as an FQDN? 0 no, ADMIN_REFUSED, or a fault.
  */
-static int is_shown(struct admin *q, int64_t node, enum mst_id_kind kind, const char *name, bool *ret_taken)
+static int is_shown(struct shown *shown, enum mst_id_kind kind)
 {
-	struct mst_store *s = q->env->store;
+	struct mst_store *s = shown->q->env->store;
 	char domain[MST_ID_MAX], cse[MST_ID_MAX];
-	struct shown shown = { node, name, false };
 	struct mst_identity i;
 	struct mst_node other;
 	int r;
 
-	*ret_taken = false;
-	if (!admin_domain_of(kind, name, domain))
+	if (!admin_domain_of(kind, shown->name, domain))
 		return 0;
 	r = mst_store_identity_get(s, MST_ID_FQDN, domain, &i);
-	if (!r)
-		r = shown_by(&shown, &i);
-	if (r >= 0 && mst_cse_of_public_name(domain, cse)) {
-		r = mst_store_identity_of_cse(s, cse, shown_by, &shown);
-		if (r >= 0 && !shown.taken)
-			r = mst_store_node_of_cse(s, cse, node, &other);
-		shown.taken = shown.taken || !r;
-	}
-	*ret_taken = shown.taken;
-	return r < 0 ? r : 0;
-}
-
-static int has_public_name(struct admin *q, int64_t node, const struct called *c, int *ret_rsc, struct mst_diag *d)
-{
-	bool is_taken;
-	int r = is_shown(q, node, c->kind, c->name, &is_taken);
-
-	if (r || !is_taken)
+	r = r == MST_STORE_NONE ? 0 : r ? r : shown_by(shown, &i);
+	if (r || !mst_cse_of_public_name(domain, cse))
 		return r;
-	return refuse(ret_rsc, d, q->sp[0] ? "nodeID" : c->field, "in certificates another node is known by this name, in which case does not count there; "
-		      "a name belongs to one node");
+	r = mst_store_node_of_cse(s, cse, shown->node, &other);
+	if (r <= 0)
+		return r ? r : called_so(shown);
+	return mst_store_identity_of_cse(s, cse, shown_by, shown);
 }
 
 /* What another node has by this name at a MEF or a MAF, and until when. */
@@ -203,7 +203,7 @@ int admin_names_free(struct admin *q, const struct mst_node *n, const struct mst
 			continue;
 		r = has_owner(q, n->id, &call[i], ret_rsc, d);
 		if (!r)
-			r = has_public_name(q, n->id, &call[i], ret_rsc, d);
+			r = is_shown(&(struct shown){ q, n->id, call[i].name, &call[i], ret_rsc, d }, call[i].kind);
 		if (!r)
 			r = is_held(q, n->id, &call[i], ret_rsc, d);
 	}
@@ -212,15 +212,15 @@ int admin_names_free(struct admin *q, const struct mst_node *n, const struct mst
 
 int admin_identity_free(struct admin *q, const struct mst_identity *i, bool *ret_free)
 {
+	struct shown shown = { .q = q, .node = i->node, .name = i->value };
 	struct mst_node other;
-	bool shown;
 	int r = i->kind == MST_ID_NODE || i->kind == MST_ID_CSE_ABS || i->kind == MST_ID_AE_ABS ?
 		mst_store_node_find(q->env->store, i->value, &other) : MST_STORE_NONE;
 
 	*ret_free = r || other.id == i->node || !mst_node_id_counts(&other, i->value);
 	if (r < 0 || !*ret_free)
 		return r < 0 ? r : 0;
-	r = is_shown(q, i->node, i->kind, i->value, &shown);
-	*ret_free = !shown;
-	return r;
+	r = is_shown(&shown, i->kind);
+	*ret_free = !r;
+	return r < 0 ? r : 0;
 }

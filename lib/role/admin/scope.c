@@ -262,24 +262,40 @@ static bool node_ids_good(const struct admin_node_input *in, struct mst_diag *d)
 
 /*
  * What names a MAF is nobody's at the MEF when it names a node, too. Another server may be a node, as a CSE that is a NAF is; but that is not a provider's
- * people's to say.
+ * people's to say. What a CSE is called counts as what proves it: a certificate shows either as that domain name (TS-0001 6.5.1.1).
  */
-static bool servers_good(const struct admin *q, const struct admin_node_input *in, struct mst_diag *d)
+static bool server_good(const struct admin *q, enum mst_id_kind kind, const char *name, const char *field, struct mst_diag *d)
 {
 	const struct mst_role_conf *c = q->env->conf;
-	char field[32], domain[MST_ID_MAX];
+	char domain[MST_ID_MAX];
 
-	for (size_t i = 0; i < in->n && c; i++) {
+	if (!c || !admin_domain_of(kind, name, domain))
+		return true;
+	for (size_t k = 0; k < c->n_maf; k++)
+		if (mst_id_equal(MST_ID_FQDN, mst_view_str(domain), mst_view_str(c->maf_fqdn[k])))
+			return wrong(d, field, "that is a MAF's name (mef.mafs); a certificate that names a node and a MAF is neither's");
+	if (q->sp[0] && c->names_server && c->names_server(c->names, domain))
+		return wrong(d, field, "that is a server's name here; the installation's people enter it, if it is a node's");
+	return true;
+}
+
+static bool servers_good(const struct admin *q, const struct admin_node_input *in, struct mst_diag *d)
+{
+	char field[32];
+
+	if (!server_good(q, MST_ID_CSE_ABS, in->node.cse_id, "cseID", d))
+		return false;
+	for (size_t i = 0; i < in->n; i++) {
 		snprintf(field, sizeof(field), "identities[%zu]", i);
-		if (!admin_domain_of(in->identity[i].kind, in->identity[i].value, domain))
-			continue;
-		for (size_t k = 0; k < c->n_maf; k++)
-			if (mst_id_equal(MST_ID_FQDN, mst_view_str(domain), mst_view_str(c->maf_fqdn[k])))
-				return wrong(d, field, "that is a MAF's name (mef.mafs); a certificate that names a node and a MAF is neither's");
-		if (q->sp[0] && in->identity[i].kind == MST_ID_FQDN && c->names_server && c->names_server(c->names, domain))
-			return wrong(d, field, "that is a server's name here; the installation's people enter it, if it is a node's");
+		if (!server_good(q, in->identity[i].kind, in->identity[i].value, field, d))
+			return false;
 	}
 	return true;
+}
+
+bool admin_moved_name_good(const struct admin *q, const struct mst_node *n, const struct mst_node *was, struct mst_diag *d)
+{
+	return !strcmp(n->cse_id, was->cse_id) || server_good(q, MST_ID_CSE_ABS, n->cse_id, "cseID", d);
 }
 
 static int names_good(struct admin *q, const struct admin_node_input *in, struct mst_diag *d)

@@ -118,6 +118,74 @@ static void its_own(void **state)
 	ask("/v1/nodes", replacement, 2001);
 }
 
+/*
+ * The certificate of a CSE shows its public domain name (TS-0001 6.5.1.1), and that is how an owner enters it; in it case does not count. Such a name is left
+ * as well as that of kind cse. What it has of its maker is no name of a provider's, and stays its own.
+ */
+static void free_as_its_certificate_shows_it(void **state)
+{
+	static const struct { const char *kind, *value, *anew; bool left; } rows[] = {
+		{ "fqdn", "cse2.a.example.com", "//a.example.com/CSE2", true }, { "fqdn", "CSE3.A.example.com", "//a.example.com/cse3", true },
+		{ "cse", "//a.example.com/cse4", "//a.example.com/CSE4", true }, { "fqdn", "dev5.maker.example.org", "//maker.example.org/DEV5", false },
+		{ "fqdn", "cse6.b.example.com", "//b.example.com/CSE6", false }, { "fqdn", "cse7.c.example.com", "//c.example.com/CSE7", false },
+	};
+	char body[300], target[64];
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(rows); i++) {
+		f.now = NOW + (mst_time)i * 2 * GRACE;
+		snprintf(body, sizeof(body), "{\"nodeID\":\"urn:b:%zu\",\"cseID\":\"//a.example.com/X%zu\",\"subscription\":\"sub-a\",\"identities\":["
+			 "{\"kind\":\"node\",\"value\":\"urn:b:%zu\"},{\"kind\":\"%s\",\"value\":\"%s\"}]}", i, i, i, rows[i].kind, rows[i].value);
+		ask("/v1/nodes", body, 2001);
+		snprintf(body, sizeof(body), "{\"nodeID\":\"urn:c:%zu\",\"cseID\":\"%s\"}", i, rows[i].anew);
+		ask("/v1/nodes", body, 4105);
+		assert_true(said("\"field\":\"cseID\"") && said("in which case does not count") && !said("until"));
+		snprintf(target, sizeof(target), "/v1/nodes/urn%%3Ab%%3A%zu/move", i);
+		ask(target, "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"grace\":3600}", 2000);
+		ask("/v1/nodes", body, 4105);
+		assert_true(rows[i].left ? said("until 202611") && said("it is urn:b:") : said("in which case does not count") && !said("until"));
+		if (rows[i].left) {
+			ask("/v1/providers/a.example.com/nodes", body, 4000);     /* of no subscription */
+			snprintf(body, sizeof(body), "{\"nodeID\":\"urn:c:%zu\",\"cseID\":\"%s\",\"subscription\":\"sub-a\"}", i, rows[i].anew);
+			ask("/v1/providers/a.example.com/nodes", body, 4105);
+			assert_true(said("until 202611") && !said("urn:b:"));
+		}
+		f.now += GRACE;
+		ask("/v1/nodes", body, rows[i].left ? 2001 : 4105);
+		/* no certificate that shows it is another node's: the first one has it */
+		snprintf(body, sizeof(body), "{\"nodeID\":\"urn:d:%zu\",\"identities\":[{\"kind\":\"cse\",\"value\":\"%s\"}]}", i, rows[i].anew);
+		ask("/v1/nodes", body, 4105);
+		assert_true(said("identities[0]"));
+	}
+}
+
+/* Of two nodes that have left one name, in two spellings, each has its time. */
+static void the_longest_grace_counts(void **state)
+{
+	static const char anew[] = "{\"nodeID\":\"urn:a:9\",\"cseID\":\"//a.example.com/CSE8\",\"subscription\":\"sub-a\"}";
+	struct mst_identity row;
+	char body[300];
+
+	(void)state;
+	/* from before two names of one public name were refused: a row each, as the store has them */
+	for (int i = 0; i < 2; i++) {
+		snprintf(body, sizeof(body), "{\"nodeID\":\"urn:e:%d\",\"subscription\":\"sub-a\"}", i);
+		ask("/v1/nodes", body, 2001);
+		row = (struct mst_identity){ .kind = i ? MST_ID_CSE_ABS : MST_ID_FQDN, .node = number_of(i ? "urn:e:1" : "urn:e:0") };
+		snprintf(row.value, sizeof(row.value), "%s", i ? "//a.example.com/cse8" : "cse8.a.example.com");
+		assert_int_equal(mst_store_begin(f.s), 0);
+		assert_int_equal(mst_store_identity_put(f.s, &row), 0);
+		assert_int_equal(mst_store_commit(f.s), 0);
+		snprintf(body, sizeof(body), "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"grace\":%d}", i ? GRACE : 9);
+		ask(i ? "/v1/nodes/urn%3Ae%3A1/move" : "/v1/nodes/urn%3Ae%3A0/move", body, 2000);
+	}
+	f.now = NOW + 9;
+	ask("/v1/nodes", anew, 4105);
+	assert_true(said("until 20261120T") && said("it is urn:e:1"));
+	f.now = NOW + GRACE;
+	ask("/v1/nodes", anew, 2001);
+}
+
 static void give_km(const char *key_id, const char *client)
 {
 	struct mst_credential c = { .purpose = MST_PURPOSE_KM, .key = { { 7 }, 1 }, .state = MST_CRED_ACTIVE, .created = NOW, .expires = NOW + 99 * GRACE };
@@ -166,7 +234,8 @@ static void a_revocation_ends_what_it_has_by_it(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(free_when_the_grace_is_over), T(its_own), T(a_revocation_ends_nothing_of_the_next),
+	const struct CMUnitTest tests[] = { T(free_when_the_grace_is_over), T(its_own), T(free_as_its_certificate_shows_it),
+		T(the_longest_grace_counts), T(a_revocation_ends_nothing_of_the_next),
 		T(a_revocation_ends_what_it_has_by_it) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

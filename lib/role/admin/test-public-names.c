@@ -5,6 +5,7 @@
 #include "tests/support/cm.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
@@ -35,7 +36,7 @@ static void must(struct fix *f, const char *target, const char *body, int rsc, c
 static bool names_server(const void *arg, const char *name)
 {
 	(void)arg;
-	return !strcasecmp(name, "maf.example.com") || !strcasecmp(name, "naf.example.com");
+	return !strcasecmp(name, "maf.example.com") || !strcasecmp(name, "naf.example.com") || !strcasecmp(name, "naf2.example.com");
 }
 
 static int set_up(void **state)
@@ -147,12 +148,37 @@ static void servers(void **state)
 	add(f, OP "/nodes", "", "fqdn", "NAF.example.com", 4000, "\"field\":\"identities[0]\"");
 	add(f, "/v1/nodes", "", "fqdn", "naf.example.com", 2001, NULL);
 	add(f, OP "/nodes", "", "fqdn", "maf2.example.com", 2001, NULL);
+	/* what it is called counts as what proves it: est would certify that name, and find_identity() takes it for the same CSE */
+	add(f, "/v1/nodes", "//example.com/Maf", "", "", 4000, "\"field\":\"cseID\"");
+	add(f, OP "/nodes", "//example.com/MAF", "", "", 4000, "\"field\":\"cseID\"");
+	add(f, OP "/nodes", "", "cse", "//example.com/MAF", 4000, "\"field\":\"identities[0]\"");
+	add(f, OP "/nodes", "", "cse", "//example.com/naf2", 4000, "\"field\":\"identities[0]\"");
+	add(f, OP "/nodes", "//example.com/NAF2", "", "", 4000, "\"field\":\"cseID\"");
+	must(f, "/v1/nodes/import", "{\"rows\":[{\"nodeID\":\"urn:x\",\"cseID\":\"//example.com/MAF\"}]}", 2000, "\"field\":\"cseID\"");
+	add(f, "/v1/nodes", "//example.com/NAF2", "", "", 2001, NULL);
+}
+
+/* Nor does a move make a MAF of a node; one that was called so before the MAF was there may move, and leave that name. */
+static void servers_by_a_move(void **state)
+{
+	static const char to_maf[] = "{\"reason\":\"x\",\"subscription\":\"example.com\",\"cseID\":\"//example.com/MAF\"}";
+	struct fix *f = *state;
+
+	add(f, "/v1/nodes", "//example.com/MAF", "", "", 2001, NULL);
+	f->conf.n_maf = 1;
+	memcpy(f->conf.maf_fqdn[0], "maf.example.com", sizeof("maf.example.com"));
+	must(f, "/v1/nodes/%2F%2Fexample.com%2FMAF/move", "{\"reason\":\"x\",\"subscription\":\"example.com\",\"cseID\":\"//example.com/MAF\","
+	     "\"aeID\":\"//example.com/S1\"}", 2000, NULL);
+	must(f, "/v1/nodes/%2F%2Fexample.com%2FMAF/move", "{\"reason\":\"x\",\"subscription\":\"a.example.com\",\"cseID\":\"//a.example.com/CSE1\"}", 2000, NULL);
+	add(f, "/v1/nodes", "//example.com/CSE1", "", "", 2001, NULL);
+	must(f, "/v1/nodes/%2F%2Fexample.com%2FCSE1/move", to_maf, 4000, "\"field\":\"cseID\"");
+	must(f, "/v1/nodes/%2F%2Fa.example.com%2FCSE1/move", to_maf, 4000, "\"field\":\"cseID\"");
 }
 
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = { T(one_public_name), T(below_another_provider), T(servers) };
+	const struct CMUnitTest tests[] = { T(one_public_name), T(below_another_provider), T(servers), T(servers_by_a_move) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("admin: names", tests, NULL, NULL);

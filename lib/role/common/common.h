@@ -302,8 +302,8 @@ MST_MUST_CHECK int mst_role_as_long(struct mst_role_env *env, unsigned left, boo
 /* What is left. `cred` NULL: there was no row; else `owner` is from mst_role_client(). */
 unsigned mst_role_left(const struct mst_credential *cred, const struct mst_who *owner);
 
-/* For the operator, once a handshake has failed: why no key was given for it, and whose it would have been; or that one was. */
-struct mst_psk_hint { char why[200]; struct mst_who owner; };
+/* For the operator, once a handshake has failed: why no key was given for it, and whose it would have been; or that one was (`given`). */
+struct mst_psk_hint { char why[200]; bool given; struct mst_who owner; };
 typedef int mst_psk_hint_fn(struct mst_role_env *env, const struct mst_peer *p, struct mst_psk_hint *ret);      /* 0 or a fault; *ret is all zero before */
 /* `hint` NULL: the role takes no keys. */
 MST_MUST_CHECK int mst_role_handshake_failed(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p,

@@ -49,17 +49,21 @@ int mst_role_handshake_failed(struct mst_role_env *env, enum mst_role role, cons
 	static _Thread_local struct mst_psk_hint hint;
 	const char *who = p->how == MST_AUTH_PSK || p->psk_identity[0] ? p->psk_identity :
 	                  p->cert.n_san ? p->cert.san[0].value : p->cert.subject;
+	/* by this end, with the key proven: by a move or a release with a grace it stands (life.c), and then there is no more to say */
+	bool cut = why == MST_TLS_CLOSED && p->how == MST_AUTH_PSK;
 	char text[256], remedy[128];
 	size_t at;
 	int n;
 
 	memset(&hint, 0, sizeof(hint));
-	if (why == MST_TLS_PSK_REFUSED && hint_of) {
+	if ((why == MST_TLS_PSK_REFUSED || cut) && hint_of) {
 		int r = hint_of(env, p, &hint);
 
 		if (r)
 			return r;
 	}
+	if (cut && hint.given)
+		hint.why[0] = 0;
 	n = snprintf(text, sizeof(text), "%s%s%s%s%s from %s", mst_tls_end_text(why), hint.why[0] ? "; " : "", hint.why, detail && detail[0] ? ": " : "",
 	             detail ? detail : "", p->address);
 	for (size_t i = 0; i < p->cert.n_san && n > 0 && (size_t)n < sizeof(text); i++)

@@ -449,16 +449,6 @@ static int proven(struct mst_role_env *env, enum mst_role role, const struct mst
 	return 0;
 }
 
-/* Is it one that this node had with a provider that it has left? */
-static int has_left(struct mst_role_env *env, const struct mst_who *w, const struct mst_san *name, bool *ret)
-{
-	struct mst_node_past past;
-	int r = mst_name_foreign(&w->node, w->sub.sp_fqdn, name->kind, name->value) ? mst_store_past_last(env->store, w->node.id, &past) : MST_STORE_NONE;
-
-	*ret = !r;
-	return r < 0 ? r : 0;
-}
-
 static bool shows(const struct mst_peer *p, const struct mst_san *name)
 {
 	char value[MST_ID_MAX];
@@ -474,6 +464,15 @@ static bool shows(const struct mst_peer *p, const struct mst_san *name)
 	return false;
 }
 
+/* By the key of before, which is why it is called so: as it stands, or as certificates show a CSE. */
+static bool is_called(const char *id, const struct mst_san *name)
+{
+	char public[MST_ID_MAX];
+
+	return !strcmp(name->value, id) || (name->kind == MST_ID_FQDN && mst_cse_public_name(mst_view_str(id), public) &&
+	       mst_id_equal(MST_ID_FQDN, mst_view_str(public), mst_view_str(name->value)));
+}
+
 /*
  * What proves a node stays with it when it moves (doc/decisions/0025), and so do the names that it had there with its former provider. Nothing is for
  * it by such a name any more. In From it may say what stands in the certificate that it shows, since that is all that some nodes know of
@@ -485,11 +484,11 @@ static int leave_names(struct mst_role_env *env, const struct mst_peer *p, struc
 	bool left;
 
 	for (size_t i = 0; w->has_node && w->has_sub && i + w->n_shown < w->n_name;) {
-		int r = has_left(env, w, &w->name[i], &left);
+		int r = mst_name_left(env->store, &w->node, w->sub.sp_fqdn, w->name[i].kind, w->name[i].value, &left);
 
 		if (r)
 			return r;
-		if (!left || !strcmp(w->name[i].value, w->id)) {
+		if (!left || is_called(w->id, &w->name[i])) {
 			i++;
 			continue;
 		}

@@ -87,6 +87,7 @@ int mst_naf_hint(struct mst_role_env *env, enum mst_role role, const struct mst_
 	if (found.outcome != MST_PSK_UNKNOWN) {
 		/* it proved nothing: that is no reason to put it down to the node */
 		memset(&ret->owner, 0, sizeof(ret->owner));
+		ret->given = true;
 		found.why = known ? "B-TID known, key wrong: is it that of our name and of the Ua identifier of the negotiated suite?" : "B-TID unknown";
 	}
 	MST_STR_SET(ret->why, found.why);

@@ -78,6 +78,7 @@ int mst_role_secret_hint(struct mst_role_env *env, enum mst_role role, const cha
 	r = standing(env, role, identity, &unused, &whose, &why, &known);
 	if (r < 0)
 		return r;
+	ret->given = !r && !env->conf->no_secrets;
 	MST_STR_SET(ret->why, env->conf->no_secrets ? mst_role_no_secrets(role) : r ? why : "identity known, key wrong");
 	return 0;
 }

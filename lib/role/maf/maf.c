@@ -111,6 +111,7 @@ static int hint(struct mst_role_env *env, const struct mst_peer *p, struct mst_p
 		ret->owner = s.owner;
 	} else {
 		/* whoever proved nothing is not put down to the node */
+		ret->given = true;
 		MST_STR_SET(ret->why, s.found.outcome ? "identity unknown" : "identity known, key wrong");
 	}
 	return 0;

@@ -162,7 +162,17 @@ static bool request_good(const struct est_call *c, struct est_verdict *v)
 	return false;
 }
 
-/* The name of the request is that of the session, in the flavour that is wanted (lesson 25). */
+/*
+ * The session shows no certificate of ours, and the node has one for that name: one that authenticates itself by its maker's secret always comes so, and one
+ * whose certificate is over or not taken. The command that it came of has ended, so nothing else says that the name is wanted (RFC 7030 4.2.2). It is no
+ * renewal to enrol(): an approval is asked for each time.
+ */
+static bool may_again(const struct est_records *r)
+{
+	return !r->has_own && r->has_name;
+}
+
+/* The name of the request is that of the session, in the flavour that is wanted (lesson 25), or one that it has been certified by. */
 static bool name_good(const struct est_call *c, const struct mst_who *w, const struct est_records *r, struct est_verdict *v)
 {
 	const struct mst_san *asked = &c->csr.san[0];
@@ -176,9 +186,11 @@ static bool name_good(const struct est_call *c, const struct mst_who *w, const s
 		       "the request names somebody else than the session");
 	else if (!again && !est_subject(w, r, &want))
 		refuse(v, MST_RSC_NOT_FOUND, "no identifier of this client can be certified", NULL);
-	else if (!same_san(asked, &want) && (again || !shows(w, r, asked)))
-		refuse(v, MST_RSC_BAD_REQUEST, again ? "the name is another than in the certificate that is renewed" :
-		       "the name is of another kind than csrattrs asks for", NULL);
+	else if (again && !same_san(asked, &want))
+		refuse(v, MST_RSC_BAD_REQUEST, "the name is another than in the certificate that is renewed", NULL);
+	else if (!same_san(asked, &want) && !shows(w, r, asked) && !may_again(r))
+		refuse(v, MST_RSC_BAD_REQUEST, "the name is of another kind than csrattrs asks for",
+		       "the name is of another kind than csrattrs asks for, and no certificate for it stands: muster command cert-prov gives one");
 	else if (again && c->csr.has_subject && memcmp(c->csr.subject_sha256, r->own_subject_sha256, MST_SHA256_LEN))
 		refuse(v, MST_RSC_BAD_REQUEST, "the subject is another than in the certificate that is renewed", NULL);
 	else

@@ -49,13 +49,14 @@ static int found(int r, bool *ret)
 	return r < 0 ? r : 0;
 }
 
-struct living { mst_time now; size_t n; };
+struct of_node { mst_time now; const char *name; struct est_records *r; };
 
-static int count_living(void *arg, const struct mst_cert_row *r)
+static int look_at_cert(void *arg, const struct mst_cert_row *row)
 {
-	struct living *l = arg;
+	struct of_node *f = arg;
 
-	l->n += !r->revoked && r->expires > l->now;
+	f->r->live += !row->revoked && row->expires > f->now;
+	f->r->has_name = f->r->has_name || (!row->revoked && !strcmp(row->subject, f->name));
 	return 0;
 }
 
@@ -115,7 +116,8 @@ static int load_request(struct mst_role_env *env, const struct mst_who *w, const
 static int load(struct mst_role_env *env, const struct est_call *c, const struct mst_who *w, const struct mst_exchange *x,
 		struct mst_view ca, struct est_records *r)
 {
-	struct living l = { .now = env->now };
+	bool asks = (c->op == MST_EST_ENROLL || c->op == MST_EST_REENROLL) && !c->csr_end && c->media_fits;
+	struct of_node own = { env->now, asks && c->csr.n_san == 1 ? c->csr.san[0].value : "", r };
 	struct finding f = { env->conf, w, r };
 	int e;
 
@@ -129,9 +131,8 @@ static int load(struct mst_role_env *env, const struct est_call *c, const struct
 	if (!e)
 		e = mst_store_command_list(env->store, w->node.id, 0, 0, keep_command, &f);
 	if (!e)
-		e = mst_store_cert_of_node(env->store, w->node.id, count_living, &l);
-	r->live = l.n;
-	if (!e && (c->op == MST_EST_ENROLL || c->op == MST_EST_REENROLL) && !c->csr_end)
+		e = mst_store_cert_of_node(env->store, w->node.id, look_at_cert, &own);
+	if (!e && asks)
 		e = load_request(env, w, c, r);
 	return e ? e : must(mst_ca_until(ca, &r->ca_until));
 }

@@ -38,6 +38,7 @@ struct est_records {
 	uint8_t own_subject_sha256[MST_SHA256_LEN];
 	mst_time own_until;
 	size_t live;                   /* certificates of the node that are good */
+	bool has_name;                 /* ENROLL, REENROLL: one for the name that is asked for, which is not revoked; it may have ended */
 	mst_time ca_until;
 };
 
