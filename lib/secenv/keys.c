@@ -271,10 +271,14 @@ const char *mst_secenv_remedy(int r)
 	case MST_SECENV_BUSY:
 		return "try again in some minutes; a TPM that is asked to write often holds back (other programs may do so, too: tpm2_getcap "
 		       "properties-variable), and one that never gets ready is broken";
-	case MST_SECENV_REFUSED: return "put the right PIN or secret into the file that the settings of secenv name; nothing was changed";
+	case MST_SECENV_REFUSED: return "put the right PIN or secret into the file that the settings of secenv name, then start muster-agent again; what was refused is not tried before "
+		       "that file has changed";
 	case MST_SECENV_LOCKOUT:
 		return "wait until the device takes a PIN again, or have its owner reset it (tpm2_dictionarylockout --clear-lockout; "
 		       "pkcs11-tool --init-pin)";
+	case MST_SECENV_OWNED:
+		return "take the password off the owner hierarchy (tpm2_changeauth -c owner -p PASSWORD), which a TPM may have been given to keep others out; or "
+		       "use another back end (secenv.backend)";
 	case MST_SECENV_CLEARED:
 		return "put the device back that this store was made with; when it is gone or was cleared, so are the keys: "
 		       "muster-agent reset --yes, and the node bootstraps anew";
@@ -303,6 +307,9 @@ const char *mst_secenv_server_remedy(int r)
 	case MST_SECENV_LOCKOUT:
 		return "wait until the device takes a PIN again, or have its owner reset it (tpm2_dictionarylockout --clear-lockout; "
 		       "pkcs11-tool --init-pin)";
+	case MST_SECENV_OWNED:
+		return "take the password off the owner hierarchy (tpm2_changeauth -c owner -p PASSWORD), which a TPM may have been given to keep others out; or "
+		       "name another place";
 	case MST_SECENV_CLEARED: return "put the device back that the key was made in; when it is gone or was cleared, so is the key";
 	case MST_SECENV_CHANGED: return "start the machine as it was when the key was made (firmware, boot loader, kernel)";
 	case MST_SECENV_FULL: return "make room in the TPM or in the token";

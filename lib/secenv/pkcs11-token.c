@@ -16,7 +16,7 @@ int p11_outcome(CK_RV rv, const char *doing, struct mst_diag *d)
 		{ CKR_PIN_LEN_RANGE, MST_SECENV_REFUSED, "the token takes no PIN of this length" },
 		{ CKR_PIN_EXPIRED, MST_SECENV_REFUSED, "the PIN has to be changed first" },
 		{ CKR_USER_PIN_NOT_INITIALIZED, MST_SECENV_REFUSED, "the token has no user's PIN yet (pkcs11-tool --init-pin)" },
-		{ CKR_TOKEN_WRITE_PROTECTED, MST_SECENV_REFUSED, "the token is write-protected" },
+		{ CKR_TOKEN_WRITE_PROTECTED, MST_SECENV_NOT_OFFERED, "the token is write-protected" },
 		{ CKR_PIN_LOCKED, MST_SECENV_LOCKOUT, "the PIN is blocked: too many were wrong" },
 		{ CKR_TOKEN_NOT_PRESENT, MST_SECENV_ABSENT, "the token is not there" },
 		{ CKR_TOKEN_NOT_RECOGNIZED, MST_SECENV_ABSENT, "the token is not known to its module" },
@@ -129,7 +129,7 @@ static int log_in(struct p11_root *p, CK_SLOT_ID slot, struct mst_diag *d)
 	int r;
 
 	if (last_try(p, slot, d))
-		return MST_SECENV_REFUSED;
+		return MST_SECENV_LOCKOUT;       /* as a card's: this PIN was not refused, and is tried when a person has given the right one */
 	rv = p->f->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &p->session);
 
 	if (rv != CKR_OK) {

@@ -1,10 +1,7 @@
 #include "secenv/place.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #if MST_WITH_TPM
@@ -23,97 +20,50 @@ static int wanted(struct mst_diag *d, const struct mst_secenv_place *p, const ch
 	return MST_FAULT_CONFIG;
 }
 
-static int open_tpm(const struct mst_secenv_place *p, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
+struct opening { const struct mst_secenv_place *p; struct mst_crypto *c; };
+
+static int open_tpm(const void *ctx, struct secenv_root **ret, struct mst_diag *d)
 {
+	const struct opening *o = ctx;
+	const struct mst_secenv_place *p = o->p;
 #if MST_WITH_TPM
 	struct mst_secenv_tpm t = { .tcti = p->tcti, .pin_file = p->pin_file };
 
 	if (!mst_secenv_pcrs(p->pcrs, &t.pcrs))
 		return wanted(d, p, "pcrs", "not a list like \"0,2,7\", each once, 0 to 23");
-	return mst_secenv_tpm_open(&t, c, ret, d);
+	return mst_secenv_tpm_open(&t, o->c, ret, d);
 #else
-	(void)c, (void)ret;
+	(void)ret;
 	return wanted(d, p, "backend", "tpm was left out when this program was built");
 #endif
 }
 
-static int open_token(const struct mst_secenv_place *p, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
+static int open_token(const void *ctx, struct secenv_root **ret, struct mst_diag *d)
 {
+	const struct opening *o = ctx;
+	const struct mst_secenv_place *p = o->p;
 #if MST_WITH_PKCS11
 	const struct mst_secenv_pkcs11 t = { .module = p->module, .token = p->token, .pin_file = p->pin_file };
 
 	if (!*t.token || !*t.pin_file)
 		return wanted(d, p, *t.token ? "pin_file" : "token", "is needed with pkcs11");
-	return mst_secenv_pkcs11_open(&t, c, ret, d);
+	return mst_secenv_pkcs11_open(&t, o->c, ret, d);
 #else
-	(void)c, (void)ret;
+	(void)ret;
 	return wanted(d, p, "backend", "pkcs11 was left out when this program was built");
 #endif
-}
-
-/* --- a PIN that was refused --- */
-
-static bool describe(const char *pin_file, char *out, size_t cap)
-{
-	struct stat st;
-
-	if (!*pin_file || stat(pin_file, &st))
-		return false;
-	snprintf(out, cap, "refused: device %ju file %ju octets %jd written %jd.%09ld\n", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino, (intmax_t)st.st_size,
-		 (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-	return true;
-}
-
-/* Once: a process that is confined cannot read it later. */
-static void look(struct mst_secenv_guard *g)
-{
-	int fd = g->looked ? -1 : open(g->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n = fd < 0 ? -1 : read(fd, g->refused, sizeof(g->refused) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	if (n >= 0)
-		g->refused[n] = '\0';
-	g->looked = true;
-}
-
-bool mst_secenv_place_refused(const struct mst_secenv_place *p, struct mst_secenv_guard *g)
-{
-	char now[MST_SECENV_MARK];
-
-	if (!g)
-		return false;
-	look(g);
-	return g->refused[0] && describe(p->pin_file, now, sizeof(now)) && strcmp(now, g->refused) == 0;
-}
-
-void mst_secenv_place_result(const struct mst_secenv_place *p, struct mst_secenv_guard *g, int r)
-{
-	int fd;
-
-	if (!g || (r && r != MST_SECENV_REFUSED))
-		return;
-	look(g);
-	if (!r && g->refused[0]) {
-		(void)unlink(g->path);
-		g->refused[0] = '\0';
-	}
-	if (!r || !describe(p->pin_file, g->refused, sizeof(g->refused)))
-		return;
-	/* what cannot be written is known at least for as long as this process lives; another user's mark in our directory gives way */
-	fd = open(g->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 && !unlink(g->path))
-		fd = open(g->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0 && write(fd, g->refused, strlen(g->refused)) < 0)
-		(void)unlink(g->path);
-	if (fd >= 0)
-		close(fd);
 }
 
 int mst_secenv_place_open(const struct mst_secenv_place *p, enum mst_secenv_kind kind, struct mst_secenv_guard *guard,
 			  struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
 {
-	int r;
+	const struct opening o = { p, c };
+	const struct mst_secenv_guarded how = { .group = p->group, .pin_file = p->pin_file, .guard = guard, .logs_in = kind != MST_SECENV_TPM,
+						.open = kind == MST_SECENV_TPM ? open_tpm : open_token, .ctx = &o,
+#if MST_WITH_TPM
+						.judge = kind == MST_SECENV_TPM ? mst_secenv_tpm_judge : NULL,
+#endif
+	};
 
 	if (kind == MST_SECENV_FILE || kind == MST_SECENV_SECRET) {
 		if (kind == MST_SECENV_SECRET && !*p->secret_file)
@@ -121,38 +71,7 @@ int mst_secenv_place_open(const struct mst_secenv_place *p, enum mst_secenv_kind
 		*ret = mst_secenv_file(kind == MST_SECENV_SECRET ? p->secret_file : NULL, c);
 		return *ret ? 0 : MST_FAULT_MEMORY;
 	}
-	if (mst_secenv_place_refused(p, guard)) {
-		mst_diag_set(d, 0, p->group, "the device has refused this PIN, and is not given it again as it counts wrong ones; put the right PIN into ",
-			     p->pin_file, NULL);
-		return MST_SECENV_REFUSED;
-	}
-	r = kind == MST_SECENV_TPM ? open_tpm(p, c, ret, d) : open_token(p, c, ret, d);
-	if (r)
-		mst_secenv_place_result(p, guard, r);
-	return r;
-}
-
-static int try_root(struct secenv_root *root, struct mst_diag *d)
-{
-	uint8_t digest[MST_SHA256_LEN] = { 0 }, sig[80], record[ROOT_RECORD_MAX], key[32];
-	struct mst_writer w = mst_writer_of(record, sizeof(record));
-	struct mst_secenv_key k = { .n = 0 };
-	struct mst_diag unused;
-	size_t n = 0;
-	int r, gone = 0;
-
-	if (!root->ops->key_make) {              /* files: what opens them is all that there is */
-		r = root->ops->bind(root, &w, key, d);
-		mst_wipe(key, sizeof(key));
-		return r;
-	}
-	r = root->ops->key_make(root, &k, d);
-	if (r)
-		return r;
-	r = root->ops->key_sign(root, &k, digest, sig, sizeof(sig), &n, d);
-	if (root->ops->key_erase)
-		gone = root->ops->key_erase(root, &k, r ? &unused : d);
-	return r ? r : gone;
+	return mst_secenv_guarded_open(&how, ret, d);
 }
 
 int mst_secenv_place_works(const struct mst_secenv_place *p, enum mst_secenv_kind kind, struct mst_secenv_guard *guard, struct mst_crypto *c,
@@ -166,8 +85,7 @@ int mst_secenv_place_works(const struct mst_secenv_place *p, enum mst_secenv_kin
 	r = mst_secenv_place_open(p, kind, guard, c, &root, d);
 	if (r)
 		return r;
-	r = try_root(root, d);
-	mst_secenv_place_result(p, guard, r);
+	r = secenv_root_try(root, root->ops->key_make ? ROOT_KEYS : ROOT_STORE, d);
 	root->ops->free(root);
 	return r;
 }

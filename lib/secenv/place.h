@@ -5,19 +5,13 @@
 #ifndef MST_SECENV_PLACE_H
 #define MST_SECENV_PLACE_H
 
-#include "secenv/root.h"
+#include "secenv/guard.h"
 
 struct mst_secenv_place {
 	const char *group;                   /* of the settings, for messages: "keeper_key" */
 	const char *secret_file, *pin_file, *tcti, *pcrs, *module, *token;       /* "" = not said */
 };
-/*
- * A PIN that the device refused is not given to it again before its file has changed: devices count, and a daemon that is started again
- * and again would block it. Noted, in memory and in a file, is which file it was in and when that was written; nothing of what it is.
- */
-#define MST_SECENV_MARK 128
-struct mst_secenv_guard { char path[1024], refused[MST_SECENV_MARK]; bool looked; };
-/* 0, an outcome of the device, or a fault. `guard` may be NULL. */
+/* 0, an outcome of the device, or a fault. Under that guard, as the root is then; it may be NULL, and like the place's texts outlives the root. */
 MST_MUST_CHECK int mst_secenv_place_open(const struct mst_secenv_place *p, enum mst_secenv_kind kind, struct mst_secenv_guard *guard,
 					 struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d);
 /* Does it do what the server wants of it? A key pair is made, signs and goes again; a secret gives its key. It leaves nothing behind. */
@@ -25,10 +19,6 @@ MST_MUST_CHECK int mst_secenv_place_works(const struct mst_secenv_place *p, enum
 					  struct mst_crypto *c, struct mst_diag *d);
 /* Could this machine have a TPM 2.0 that nobody named? */
 bool mst_secenv_place_tpm_there(void);
-/* Is its PIN one that was refused, as that guard knows? */
-bool mst_secenv_place_refused(const struct mst_secenv_place *p, struct mst_secenv_guard *guard);
-/* What an operation of the device said later. */
-void mst_secenv_place_result(const struct mst_secenv_place *p, struct mst_secenv_guard *guard, int r);
 
 /*
  * Where a key is to be, as `muster init` takes it: "file"; "tpm", with a TCTI behind a colon if one is to be named; or a URI of PKCS#11 (RFC 7512)

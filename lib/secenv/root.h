@@ -39,6 +39,15 @@ struct secenv_root_ops {
 };
 struct secenv_root { const struct secenv_root_ops *ops; };
 
+/*
+ * Does the device do what is wanted of it? KEYS: a key pair is made, signs, and goes again. STORE: a store is bound to it, with its secret, an HMAC
+ * and the counter, and unbound. It leaves nothing behind, unless it is cut off: then what a half-made store leaves.
+ */
+enum { ROOT_KEYS = 1, ROOT_STORE = 2 };
+MST_MUST_CHECK int secenv_root_try(struct secenv_root *r, unsigned what, struct mst_diag *d);
+/* Does it open the store of that key file? Nothing is made or counted, and whoever has the store open is not disturbed. Also NONE, OTHER. */
+MST_MUST_CHECK int secenv_root_opens(struct secenv_root *r, const char *key_file, struct mst_crypto *c, struct mst_diag *d);
+
 /* Roots whose objects have names (root-named.c). The store's key is the device's HMAC of this message. */
 #define ROOT_ID 16u
 #define ROOT_SALT 16u

@@ -26,6 +26,7 @@ enum mst_secenv_outcome {
 	MST_SECENV_BUSY,            /* the device is there and did nothing for now; nothing was changed */
 	MST_SECENV_REFUSED,         /* wrong PIN, or none where one is wanted */
 	MST_SECENV_LOCKOUT,         /* too many wrong ones: the device takes none for now */
+	MST_SECENV_OWNED,           /* the TPM's owner has a password: nothing of ours is made in it */
 	MST_SECENV_CLEARED,         /* the device is there, but not what the store was bound to: cleared, or another one */
 	MST_SECENV_STALE,           /* the device has counted further than this store: an old copy of the disk */
 	MST_SECENV_CHANGED,         /* the machine does not measure as it did when the store was bound (PCRs) */

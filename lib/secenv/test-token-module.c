@@ -8,6 +8,7 @@ API CK_RV module_says;
 API unsigned module_logins;
 API CK_FLAGS module_flags;            /* once a log-in has failed */
 API unsigned module_keys;             /* that were made, less those that were erased */
+API CK_BBOOL module_loses;            /* sessions: whoever comes again has to log in */
 API CK_BBOOL module_gives_out;        /* keys can be read out, whatever was asked for */
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR ret);
 
@@ -73,6 +74,8 @@ static CK_RV login(CK_SESSION_HANDLE s, CK_USER_TYPE who, unsigned char *pin, CK
 static CK_RV session_info(CK_SESSION_HANDLE s, CK_SESSION_INFO *i)
 {
 	(void)s;
+	if (module_loses)
+		return CKR_SESSION_HANDLE_INVALID;
 	memset(i, 0, sizeof(*i));
 	i->state = CKS_RW_USER_FUNCTIONS;
 	return CKR_OK;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,21 +62,22 @@ static void how_often(void **state)
 }
 
 /* Who may not write over another user's mark, in a directory of his own, makes one. */
-static int mark_it(const struct mst_secenv_place *p, struct mst_secenv_guard *g)
+static int mark_it(const char *pin, struct mst_secenv_guard *g)
 {
 	struct mst_secenv_guard later = { .looked = false };
+	char mark[MST_SECENV_MARK];
 
 	if (!geteuid() && (setgid(65534) || setuid(65534)))
 		return 2;
-	mst_secenv_place_result(p, g, MST_SECENV_REFUSED);
+	mst_secenv_mark(pin, mark);
+	mst_secenv_note(g, mark);
 	memcpy(later.path, g->path, sizeof(later.path));
-	return !mst_secenv_place_refused(p, &later);
+	return !mst_secenv_refused(&later, pin);
 }
 
 static void a_mark_of_another_user(void **state)
 {
 	char dir[] = "/tmp/mst-mark-XXXXXX", pin[64];
-	struct mst_secenv_place p = { .group = "ca_key", .pin_file = pin };
 	struct mst_secenv_guard g = { .looked = false };
 	int fd, status = -1;
 	pid_t child;
@@ -92,7 +94,7 @@ static void a_mark_of_another_user(void **state)
 	child = fork();
 	assert_true(child >= 0);
 	if (!child)
-		_exit(mark_it(&p, &g));
+		_exit(mark_it(pin, &g));
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 	assert_false(unlink(pin) || unlink(g.path) || rmdir(dir));
@@ -137,9 +139,80 @@ static void keys_that_come_out(void **state)
 	unlink(pin);
 }
 
+static void write_pin(const char *path, const char *pin)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0 && write(fd, pin, strlen(pin)) == (ssize_t)strlen(pin) && !close(fd));
+}
+
+/* As a process that is started again has it. */
+static int open_anew(const struct mst_secenv_place *p, const char *mark, struct mst_secenv_guard *g, struct secenv_root **ret)
+{
+	struct mst_diag d = { 0 };
+
+	*g = (struct mst_secenv_guard){ .looked = false };
+	snprintf(g->path, sizeof(g->path), "%s", mark);
+	*ret = NULL;
+	return mst_secenv_place_open(p, MST_SECENV_PKCS11, g, mst_crypto_openssl(), ret, &d);
+}
+
+/* At the opening, and by a root that has to log in again later: the PIN that it has is not the file's any more by then. */
+static void one_try(void **state)
+{
+	char dir[] = "/tmp/mst-mark-XXXXXX", pin[64], mark[64], sub[64];
+	const struct mst_secenv_place p = { .group = "ca_key", .pin_file = pin, .module = TOKEN_MODULE, .token = "odd", .secret_file = "", .tcti = "", .pcrs = "" };
+	void *module = dlopen(TOKEN_MODULE, RTLD_NOW);
+	unsigned *logins = dlsym(module, "module_logins");
+	CK_RV *says = dlsym(module, "module_says");
+	CK_BBOOL *loses = dlsym(module, "module_loses");
+	struct mst_secenv_key k = { .n = 0 };
+	struct mst_secenv_guard g;
+	struct secenv_root *root;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(pin, sizeof(pin), "%s/pin", dir);
+	snprintf(sub, sizeof(sub), "%s/state", dir);
+	snprintf(mark, sizeof(mark), "%s/state/refused", dir);         /* a directory that is not there yet */
+	write_pin(pin, "1234");
+	*(CK_FLAGS *)dlsym(module, "module_flags") = 0;
+	*says = CKR_PIN_INCORRECT;
+	*logins = 0;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(open_anew(&p, mark, &g, &root), MST_SECENV_REFUSED);
+	assert_int_equal(*logins, 1);
+	write_pin(pin, "12345");
+	*says = CKR_OK;
+	assert_int_equal(open_anew(&p, mark, &g, &root), 0);
+	assert_int_equal(*logins, 2);
+	assert_int_not_equal(access(mark, F_OK), 0);
+	*says = CKR_PIN_INCORRECT;
+	*loses = CK_TRUE;
+	write_pin(pin, "123456");                                      /* which nobody has tried */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(root->ops->key_make(root, &k, NULL), MST_SECENV_REFUSED);
+	assert_int_equal(*logins, 3);
+	root->ops->free(root);
+	*loses = CK_FALSE;
+	*says = CKR_OK;
+	assert_int_equal(open_anew(&p, mark, &g, &root), 0);
+	assert_int_equal(*logins, 4);
+	root->ops->free(root);
+	/* nobody was asked by a file that could not be read */
+	*says = CKR_PIN_INCORRECT;
+	assert_int_equal(chmod(pin, 0644), 0);
+	assert_int_equal(open_anew(&p, mark, &g, &root), MST_SECENV_REFUSED);
+	assert_int_equal(*logins, 4);
+	assert_int_not_equal(access(mark, F_OK), 0);
+	dlclose(module);
+	assert_false(unlink(pin) || rmdir(sub) || rmdir(dir));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(how_often), cmocka_unit_test(a_mark_of_another_user), cmocka_unit_test(keys_that_come_out) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(how_often), cmocka_unit_test(a_mark_of_another_user), cmocka_unit_test(keys_that_come_out),
+					    cmocka_unit_test(one_try) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

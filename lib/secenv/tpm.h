@@ -23,6 +23,10 @@ struct mst_secenv_tpm {
 };
 /* 0, MST_SECENV_ABSENT, MST_SECENV_REFUSED (the PIN's file), or a fault. The strings are copied. */
 MST_MUST_CHECK int mst_secenv_tpm_open(const struct mst_secenv_tpm *cfg, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d);
+/* Of a root that mst_secenv_tpm_open() gave: has the owner hierarchy a password? One command that needs none. True: told. */
+bool mst_secenv_tpm_owned(struct secenv_root *root, struct mst_diag *d);
+/* What an operation of it refused: MST_SECENV_OWNED, or MST_SECENV_REFUSED, the PIN. */
+int mst_secenv_tpm_judge(struct secenv_root *root, struct mst_diag *d);
 
 /*
  * What attest() writes: three blocks (u16 length each). TPMS_ATTEST of TPM2_Certify with the caller's nonce as qualifyingData;

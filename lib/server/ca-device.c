@@ -122,7 +122,6 @@ int mst_ca_device_sign(struct mst_ca_device *v, const uint8_t digest[MST_SHA256_
 		return r;
 	memcpy(key.b, v->record.b, key.n);
 	r = v->root->ops->key_sign(v->root, &key, digest, ret_sig, cap, ret_n, &why);
-	mst_secenv_place_result(&v->place, &v->guard, r);
 	return r ? away(v, r, &why, d) : 0;
 }
 

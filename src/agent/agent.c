@@ -449,14 +449,18 @@ static int load_slot(struct agent *a, enum mst_slot slot, struct mst_root_cred *
 static int open_store(struct agent *a)
 {
 	char text[AGENT_PATH_MAX + 192];
+	struct inside_offer passed;
 	struct mst_diag d = { 0 };
-	int r = agent_store_open(&a->cfg, a->crypto, &a->env, &d);
+	int r = inside_open(&a->cfg, a->crypto, &a->env, &passed, &d);
 
 	if (r) {
 		agent_store_words(&a->cfg, &d, r, text, sizeof(text));
 		agent_log(a, AGENT_ERROR, "secure-environment", "why", text, "remedy", agent_store_remedy(r), NULL);
 		return r < 0 ? r : MST_FAULT_CONFIG;
 	}
+	if (passed.r)
+		agent_log(a, AGENT_WARN, "secure-environment", "passed-over", mst_secenv_kind_text(passed.kind), "why", inside_words(passed.r, &passed.d), "remedy",
+			  passed.remedy, NULL);
 	inside_look(a);
 	r = load_slot(a, MST_SLOT_ACTIVE, &a->active, &a->has_active, &a->active_damaged);
 	inside_put_away(a);

@@ -64,7 +64,7 @@ int ctl_doctor(const struct agent_config *cfg, bool json)
 	struct mst_diag d = { 0 };
 	json_t *all = json_array(), *unnamed = inside_unnamed(cfg), *answer, *x;
 	size_t n = inside_offers(cfg, c, o), i;
-	int r = inside_choose(cfg, c, &choice, &d);
+	int r = inside_choose(cfg, c, o, n, &choice, &d);
 	bool usable = false;
 
 	for (i = 0; i < n; i++) {

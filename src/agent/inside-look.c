@@ -8,6 +8,10 @@
 
 #include "crypto/heap.h"
 #include "secenv/card.h"
+#include "secenv/root.h"
+#if MST_WITH_TPM
+#include "secenv/tpm.h"
+#endif
 #if MST_WITH_PKCS11
 #include "secenv/pkcs11.h"
 #endif
@@ -71,18 +75,45 @@ json_t *inside_unnamed(const struct agent_config *cfg)
 	return all;
 }
 
+/* A TPM that nobody named and that is not used, though the machine has it: why, and what to do. NULL: nothing to tell. */
+static const char *unused_tpm(struct mst_crypto *c, struct mst_diag *d)
+{
+#if MST_WITH_TPM
+	const struct mst_secenv_tpm t = { .tcti = "", .pin_file = "" };
+	struct secenv_root *root = NULL;
+	struct mst_diag unused;
+	bool owned = false;
+
+	if (inside_tpm_there() && !mst_secenv_tpm_open(&t, c, &root, &unused)) {
+		owned = mst_secenv_tpm_owned(root, d);
+		root->ops->free(root);
+	}
+	if (owned)
+		return mst_secenv_remedy(MST_SECENV_OWNED);
+#else
+	(void)c;
+#endif
+	return inside_tpm_hidden(d) ? INSIDE_REACH_TPM : NULL;
+}
+
 json_t *inside_status(const struct agent_config *cfg, struct mst_crypto *c)
 {
 	struct mst_diag d = { 0 };
 	enum mst_secenv_kind kind;
+	const char *remedy;
 	json_t *o;
 
 	if (mst_secenv_kind_of(cfg->key_file, c, &kind, &d))
 		return json_null();
 	o = json_pack("{s:s, s:n}", "backend", mst_secenv_kind_text(kind), "warning");
 	/* who says "file" wants files; who says nothing wants the best */
-	if ((kind == MST_SECENV_FILE || kind == MST_SECENV_SECRET) && cfg->secenv_backend == AGENT_BACKEND_AUTO && inside_tpm_hidden(&d))
+	if ((kind != MST_SECENV_FILE && kind != MST_SECENV_SECRET) || cfg->secenv_backend != AGENT_BACKEND_AUTO)
+		return o;
+	remedy = unused_tpm(c, &d);
+	if (remedy) {
 		json_object_set_new(o, "warning", json_string(d.text));
+		json_object_set_new(o, "remedy", json_string(remedy));
+	}
 	return o;
 }
 
@@ -94,7 +125,7 @@ void inside_look(struct agent *a)
 	warning = json_string_value(json_object_get(a->inside, "warning"));
 	if (warning)
 		agent_log(a, AGENT_WARN, "secure-environment", "backend", json_string_value(json_object_get(a->inside, "backend")), "why", warning,
-			  "remedy", INSIDE_REACH_TPM, NULL);
+			  "remedy", json_string_value(json_object_get(a->inside, "remedy")), NULL);
 }
 
 #define LOCK_REMEDY "raise the limit of locked memory (LimitMEMLOCK=8M in the unit, ulimit -l), or turn swap off or have it encrypted"
@@ -138,5 +169,5 @@ void inside_print(FILE *out, const json_t *status)
 		return;
 	fprintf(out, "keys are in   %s\n", json_string_value(json_object_get(in, "backend")));
 	if (warning)
-		fprintf(out, "  warning: TPM: %s\n  what to do: %s\n", warning, INSIDE_REACH_TPM);
+		fprintf(out, "  warning: TPM: %s\n  what to do: %s\n", warning, json_string_value(json_object_get(in, "remedy")));
 }

@@ -235,7 +235,7 @@ static int carry_out(struct moving *m, enum mst_secenv_kind old, enum mst_secenv
 	if (m->fresh.n && write_key(m->cfg, new, MST_COUNT(new), &d))
 		fprintf(stderr, "muster-agent: %s: %s; the key of before is still in it, and opens nothing any more\n", m->cfg->key, d.text);
 	erase_left(m, old);
-	if (inside_choose(m->cfg, m->c, &choice, &d) || choice.kind != to)
+	if (inside_choose(m->cfg, m->c, NULL, 0, &choice, &d) || choice.kind != to)
 		printf("set secenv.backend to what it is now, or to \"auto\": the settings say something else, and the agent does not start so\n");
 	printf("the store is in %s now, and nothing of it in %s any more%s\n", mst_secenv_kind_text(to), mst_secenv_kind_text(old),
 	       m->n_left ? "; the agent asks its MEF for another certificate, with a new key" : "");

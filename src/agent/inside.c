@@ -1,17 +1,11 @@
 #include "agent/inside.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "secenv/root.h"
+#include "secenv/place.h"
 #include "secenv/uicc.h"
-#if MST_WITH_TPM
-#include "secenv/tpm.h"
-#endif
-#if MST_WITH_PKCS11
-#include "secenv/pkcs11.h"
-#endif
 
 #define STORE_MS 5000            /* a command that looks at the store takes moments */
 
@@ -25,62 +19,52 @@ const char *inside_words(int r, const struct mst_diag *d)
 	return d->text[0] ? d->text : r < 0 ? mst_fault_text(r) : "the device refused";
 }
 
-#if !MST_WITH_TPM || !MST_WITH_PKCS11
-static int left_out(const char *what, struct mst_diag *d)
+/* A process has one state. The note of a PIN that was refused lies in it, and is none of the store's files. */
+static struct mst_secenv_guard *guard_of(const struct agent_config *cfg)
 {
-	mst_diag_set(d, 0, "secenv.backend", what, " was left out when this muster-agent was built", NULL);
-	return MST_SECENV_NOT_OFFERED;
+	static struct mst_secenv_guard g;
+	char path[sizeof(g.path)];
+
+	snprintf(path, sizeof(path), "%.1000s/" INSIDE_REFUSED, cfg->state);
+	if (strcmp(path, g.path) != 0) {
+		g = (struct mst_secenv_guard){ .looked = false };
+		memcpy(g.path, path, sizeof(path));
+	}
+	return &g;
 }
-#endif
 
-static int open_tpm(const struct agent_config *cfg, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
+struct card { const struct agent_config *cfg; struct mst_crypto *c; };
+
+static int open_card(const void *ctx, struct secenv_root **ret, struct mst_diag *d)
 {
-#if MST_WITH_TPM
-	struct mst_secenv_tpm t = { .tcti = cfg->secenv_tcti, .pin_file = cfg->secenv_pin };
+	const struct card *o = ctx;
+	const struct mst_secenv_uicc u = { .reader = o->cfg->secenv_reader, .pin_file = o->cfg->secenv_pin };
 
-	int r = agent_config_pcrs(cfg, &t.pcrs) ? mst_secenv_tpm_open(&t, c, ret, d) : MST_FAULT_CONFIG;
+	return mst_secenv_uicc_open(&u, o->c, ret, d);
+}
+
+static int open_device(const struct agent_config *cfg, enum mst_secenv_kind kind, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
+{
+	const struct card card = { cfg, c };
+	const struct mst_secenv_guarded how = { .group = "secenv", .pin_file = cfg->secenv_pin, .guard = guard_of(cfg), .logs_in = true, .open = open_card,
+						.ctx = &card };
+	const struct mst_secenv_place p = { "secenv", cfg->secenv_secret, cfg->secenv_pin, cfg->secenv_tcti, cfg->secenv_pcrs, cfg->secenv_module,
+					    cfg->secenv_token };
+	int r = kind == MST_SECENV_UICC ? mst_secenv_guarded_open(&how, ret, d) : mst_secenv_place_open(&p, kind, guard_of(cfg), c, ret, d);
 
 	/* what tpm2-tss finds by itself may be a daemon's, which needs no device here */
-	if (r == MST_SECENV_ABSENT && !cfg->secenv_tcti[0])
+	if (kind == MST_SECENV_TPM && r == MST_SECENV_ABSENT && !cfg->secenv_tcti[0])
 		(void)inside_tpm_hidden(d);
 	return r;
-#else
-	(void)cfg, (void)c, (void)ret;
-	return left_out("tpm", d);
-#endif
-}
-
-static int open_token(const struct agent_config *cfg, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
-{
-#if MST_WITH_PKCS11
-	const struct mst_secenv_pkcs11 p = { .module = cfg->secenv_module, .token = cfg->secenv_token, .pin_file = cfg->secenv_pin };
-
-	return mst_secenv_pkcs11_open(&p, c, ret, d);
-#else
-	(void)cfg, (void)c, (void)ret;
-	return left_out("pkcs11", d);
-#endif
-}
-
-static int open_card(const struct agent_config *cfg, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
-{
-	const struct mst_secenv_uicc u = { .reader = cfg->secenv_reader, .pin_file = cfg->secenv_pin };
-
-	return mst_secenv_uicc_open(&u, c, ret, d);
 }
 
 int inside_root(const struct agent_config *cfg, enum mst_secenv_kind kind, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
 {
-	switch (kind) {
-	case MST_SECENV_FILE:
-	case MST_SECENV_SECRET:
+	if (kind == MST_SECENV_FILE || kind == MST_SECENV_SECRET) {
 		*ret = mst_secenv_file(kind == MST_SECENV_SECRET ? cfg->secenv_secret : NULL, c);
 		return *ret ? 0 : MST_FAULT_MEMORY;
-	case MST_SECENV_TPM: return open_tpm(cfg, c, ret, d);
-	case MST_SECENV_PKCS11: return open_token(cfg, c, ret, d);
-	case MST_SECENV_UICC: return open_card(cfg, c, ret, d);
 	}
-	return MST_FAULT_BUG;
+	return open_device(cfg, kind, c, ret, d);
 }
 
 /* Is there a reason to look for it? A TPM is there or not; a token and a card have to be named. */
@@ -107,29 +91,50 @@ static bool named(const struct agent_config *cfg, enum mst_secenv_kind kind)
 /* Best first: what cannot be copied off the machine, before what can. */
 static const enum mst_secenv_kind order[INSIDE_KINDS] = { MST_SECENV_TPM, MST_SECENV_PKCS11, MST_SECENV_UICC, MST_SECENV_SECRET, MST_SECENV_FILE };
 
-size_t inside_offers(const struct agent_config *cfg, struct mst_crypto *c, struct inside_offer ret[INSIDE_KINDS])
+/*
+ * Opening says little: a TPM is told nothing by it, and a token may lack what comes after the log-in. So it is tried; where the store is, by opening
+ * it once more, which needs no room and disturbs nobody.
+ */
+static int try_it(const struct agent_config *cfg, struct mst_crypto *c, struct secenv_root *root, struct mst_diag *d)
+{
+	enum mst_secenv_kind kind;
+	struct mst_diag unused;
+
+	if (root->ops->kind != MST_SECENV_FILE && !mst_secenv_kind_of(cfg->key_file, c, &kind, &unused) && kind == root->ops->kind)
+		return secenv_root_opens(root, cfg->key_file, c, d);
+	return secenv_root_try(root, ROOT_STORE | ROOT_KEYS, d);
+}
+
+static void make_offer(const struct agent_config *cfg, struct mst_crypto *c, enum mst_secenv_kind kind, struct inside_offer *o)
+{
+	struct secenv_root *root = NULL;
+	struct mst_diag unused;
+
+	*o = (struct inside_offer){ .kind = kind };
+	o->r = inside_root(cfg, kind, c, &root, &o->d);
+	if (!o->r) {
+		o->offers = root->ops->offers;
+		o->r = try_it(cfg, c, root, &o->d);
+		root->ops->free(root);
+	}
+	o->remedy = mst_secenv_remedy(o->r);
+	if (o->r == MST_SECENV_ABSENT && kind == MST_SECENV_TPM && !cfg->secenv_tcti[0] && inside_tpm_hidden(&unused))
+		o->remedy = INSIDE_REACH_TPM;
+}
+
+static size_t look(const struct agent_config *cfg, struct mst_crypto *c, bool all, struct inside_offer ret[INSIDE_KINDS])
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < INSIDE_KINDS; i++) {
-		struct inside_offer *o = &ret[n];
-		struct secenv_root *root = NULL;
-		struct mst_diag unused;
-
-		if (!spoken_of(cfg, order[i]))
-			continue;
-		*o = (struct inside_offer){ .kind = order[i] };
-		o->r = inside_root(cfg, order[i], c, &root, &o->d);
-		o->remedy = mst_secenv_remedy(o->r);
-		if (o->r == MST_SECENV_ABSENT && order[i] == MST_SECENV_TPM && !cfg->secenv_tcti[0] && inside_tpm_hidden(&unused))
-			o->remedy = INSIDE_REACH_TPM;
-		if (!o->r) {
-			o->offers = root->ops->offers;
-			root->ops->free(root);
-		}
-		n++;
-	}
+	for (size_t i = 0; i < INSIDE_KINDS && (all || !n || ret[n - 1].r); i++)
+		if (spoken_of(cfg, order[i]))
+			make_offer(cfg, c, order[i], &ret[n++]);
 	return n;
+}
+
+size_t inside_offers(const struct agent_config *cfg, struct mst_crypto *c, struct inside_offer ret[INSIDE_KINDS])
+{
+	return look(cfg, c, true, ret);
 }
 
 static enum mst_secenv_kind wanted(const struct agent_config *cfg)
@@ -144,57 +149,83 @@ static enum mst_secenv_kind wanted(const struct agent_config *cfg)
 	return cfg->secenv_secret[0] ? MST_SECENV_SECRET : MST_SECENV_FILE;
 }
 
-int inside_choose(const struct agent_config *cfg, struct mst_crypto *c, struct inside_choice *ret, struct mst_diag *d)
+/* A device that only holds back is as good as it was, and whoever began elsewhere would stay there. */
+static bool is_passed_over(const struct agent_config *cfg, const struct inside_offer *o)
+{
+	return o->r && o->r != MST_SECENV_BUSY && !named(cfg, o->kind);
+}
+
+static int best_of(const struct agent_config *cfg, const struct inside_offer *o, size_t n, struct inside_choice *ret, struct mst_diag *d)
+{
+	size_t i = 0;
+
+	while (i + 1 < n && is_passed_over(cfg, &o[i]))
+		i++;
+	if (o[i].r) {
+		*d = o[i].d;
+		return o[i].r;
+	}
+	*ret = (struct inside_choice){ .kind = o[i].kind, .why = "the best that machine and settings offer" };
+	if (i)
+		ret->passed = o[0];
+	else if (!spoken_of(cfg, MST_SECENV_TPM) && o[i].kind == MST_SECENV_FILE)
+		ret->why = "no setting names anything else, and there is no TPM";
+	return 0;
+}
+
+int inside_choose(const struct agent_config *cfg, struct mst_crypto *c, const struct inside_offer *known, size_t n_known, struct inside_choice *ret,
+		  struct mst_diag *d)
 {
 	struct inside_offer o[INSIDE_KINDS];
 	enum mst_secenv_kind kind;
-	size_t n;
 	int r;
 
 	if (cfg->secenv_backend != AGENT_BACKEND_AUTO) {
-		*ret = (struct inside_choice){ wanted(cfg), "the settings say so (secenv.backend)" };
+		*ret = (struct inside_choice){ .kind = wanted(cfg), .why = "the settings say so (secenv.backend)" };
 		return 0;
 	}
 	/* Never another one than before: that would be an empty store beside the credential that the node has. */
 	r = mst_secenv_kind_of(cfg->key_file, c, &kind, d);
 	if (!r)
-		*ret = (struct inside_choice){ kind, "the store that is there is bound to it" };
+		*ret = (struct inside_choice){ .kind = kind, .why = "the store that is there is bound to it" };
 	if (r != MST_SECENV_NONE)
 		return r;
-	n = inside_offers(cfg, c, o);
-	for (size_t i = 0; i < n; i++) {
-		if (o[i].r && named(cfg, o[i].kind)) {
-			*d = o[i].d;
-			return o[i].r;
-		}
-		if (!o[i].r) {
-			*ret = (struct inside_choice){ o[i].kind, n == 1 ? "no setting names anything else, and there is no TPM" : "the best that machine and settings offer" };
-			return 0;
-		}
-	}
-	*d = o[0].d;
-	return o[0].r;
+	return known ? best_of(cfg, known, n_known, ret, d) : best_of(cfg, o, look(cfg, c, false, o), ret, d);
 }
 
-static int open_once(const struct agent_config *cfg, struct mst_crypto *c, struct mst_secenv **ret_s, struct mst_diag *d)
+static int open_once(const struct agent_config *cfg, struct mst_crypto *c, struct mst_secenv **ret_s, struct inside_offer *ret_passed, struct mst_diag *d)
 {
 	struct inside_choice choice = { .kind = MST_SECENV_FILE };
 	struct secenv_root *root = NULL;
 	int r = inside_settle(cfg, c, d);
 
 	if (!r)
-		r = inside_choose(cfg, c, &choice, d);
+		r = inside_choose(cfg, c, NULL, 0, &choice, d);
 	if (!r)
 		r = inside_root(cfg, choice.kind, c, &root, d);
+	if (choice.passed.r)             /* once: the store is bound when it is asked again */
+		*ret_passed = choice.passed;
 	return r ? r : mst_secenv_open(cfg->state, cfg->key_file, root, c, ret_s, d);
 }
 
-int agent_store_open(const struct agent_config *cfg, struct mst_crypto *c, struct mst_secenv **ret_s, struct mst_diag *d)
+int inside_open(const struct agent_config *cfg, struct mst_crypto *c, struct mst_secenv **ret_s, struct inside_offer *ret_passed, struct mst_diag *d)
 {
 	mst_ms until = agent_now() + STORE_MS;
 	int r;
 
-	while ((r = open_once(cfg, c, ret_s, d)) == MST_SECENV_LOCKED && agent_now() < until)
+	ret_passed->r = 0;
+	while ((r = open_once(cfg, c, ret_s, ret_passed, d)) == MST_SECENV_LOCKED && agent_now() < until)
 		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	return r;
+}
+
+int agent_store_open(const struct agent_config *cfg, struct mst_crypto *c, struct mst_secenv **ret_s, struct mst_diag *d)
+{
+	struct inside_offer passed;
+	int r = inside_open(cfg, c, ret_s, &passed, d);
+
+	if (!r && passed.r)
+		fprintf(stderr, "muster-agent: %s is not used: %s; the store is in files\n  what to do: %s\n", mst_secenv_kind_text(passed.kind),
+			inside_words(passed.r, &passed.d), passed.remedy);
 	return r;
 }

@@ -13,6 +13,7 @@
 
 #include "agent/agent.h"
 
+#define INSIDE_REFUSED "pin.refused"     /* in the state directory: which PIN a device has refused (secenv/guard.h) */
 #define INSIDE_LABEL "MUSTER KEY"        /* of a PEM file with a struct mst_secenv_key */
 
 /* What this machine and these settings have, back end by back end. */
@@ -24,12 +25,22 @@ struct inside_offer {
 	const char *remedy;
 };
 #define INSIDE_KINDS 5
-/* Back ends that the settings or the machine speak of, best first; a root is opened and closed again for each. */
+/*
+ * Back ends that the settings or the machine speak of, best first, each tried: it opens the store that is bound to it, or a store and a key are made in
+ * it and go again.
+ */
 size_t inside_offers(const struct agent_config *cfg, struct mst_crypto *c, struct inside_offer ret[INSIDE_KINDS]);
-/* Which one is (or will be) used, and why, in words. 0, or an outcome with `d`. */
-struct inside_choice { enum mst_secenv_kind kind; const char *why; };
-MST_MUST_CHECK int inside_choose(const struct agent_config *cfg, struct mst_crypto *c, struct inside_choice *ret, struct mst_diag *d);
-/* The back end itself, connected. */
+/*
+ * Which one is (or will be) used, and why, in words. `known`: what inside_offers() gave; NULL: they are tried when it depends on them, as far as the
+ * first that is usable. `passed`: a better one that nobody named and that is not (r != 0). 0, or an outcome with `d`.
+ */
+struct inside_choice { enum mst_secenv_kind kind; const char *why; struct inside_offer passed; };
+MST_MUST_CHECK int inside_choose(const struct agent_config *cfg, struct mst_crypto *c, const struct inside_offer *known, size_t n_known,
+				 struct inside_choice *ret, struct mst_diag *d);
+/* agent_store_open(), which tells on stderr what a new store has passed over; this tells the caller (r != 0). */
+MST_MUST_CHECK int inside_open(const struct agent_config *cfg, struct mst_crypto *c, struct mst_secenv **ret_s, struct inside_offer *ret_passed,
+			       struct mst_diag *d);
+/* The back end itself, connected, under the guard of PINs. */
 MST_MUST_CHECK int inside_root(const struct agent_config *cfg, enum mst_secenv_kind kind, struct mst_crypto *c, struct secenv_root **ret,
 			       struct mst_diag *d);
 const char *inside_words(int r, const struct mst_diag *d);
@@ -39,7 +50,7 @@ bool inside_tpm_there(void);
 bool inside_tpm_hidden(struct mst_diag *d);
 #define INSIDE_REACH_TPM "put the agent's user into the group tss, let its unit see /dev/tpmrm0 (muster-agent(1), SYSTEMD), and then: " \
 			 "muster-agent secenv move tpm"
-/* Which back end the store has, and what is wrong with that: {"backend", "warning"}; null without a store. */
+/* Which back end the store has, and what is wrong with that: {"backend", "warning"} and then "remedy"; null without a store. */
 json_t *inside_status(const struct agent_config *cfg, struct mst_crypto *c);
 /* The same into a->inside, and a warning into the log. Before the sandbox: it looks at devices. */
 void inside_look(struct agent *a);

@@ -1,9 +1,7 @@
 /* Where the server's keys could be on this machine, tried; where they are; what to type when there is a better place; whether the CA's key signs. */
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -100,26 +98,9 @@ static void guard_of(struct doctor *d, const struct mst_secenv_place *q, struct 
 	mark_of(d, q->group, g);
 	for (size_t i = 0; i < MST_COUNT(groups); i++) {
 		mark_of(d, groups[i], &other);
-		if (mst_secenv_place_refused(q, &other))
+		if (mst_secenv_refused(&other, q->pin_file))
 			*g = other;
 	}
-}
-
-/* What root was refused here musterd, another user's, could not read: then it would try the same once more. */
-static void hand_over(const struct mst_secenv_guard *g)
-{
-	int fd = geteuid() == 0 && g->refused[0] ? open(g->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
-	char text[sizeof(g->refused)], dir[sizeof(g->path)];
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
-	struct stat st;
-
-	snprintf(dir, sizeof(dir), "%s", g->path);
-	*strrchr(dir, '/') = '\0';
-	/* the directory is that user's, so it may be another file by now, which is not given away */
-	if (n > 0 && (size_t)n == strlen(g->refused) && memcmp(text, g->refused, (size_t)n) == 0 && stat(dir, &st) == 0)
-		(void)!fchown(fd, st.st_uid, st.st_gid);
-	if (fd >= 0)
-		close(fd);
 }
 
 /* What musterd has its CA's key in it is asked about: nobody else has to disturb that device. 0, ABSENT, or -1: it does not use it, or does not run. */
@@ -149,7 +130,6 @@ static void try(struct doctor *d, struct places *p, size_t i)
 	guard_of(d, &p->place[i], &guard);
 	if (r < 0)
 		r = mst_secenv_place_works(&p->place[i], at[i].kind, &guard, mst_crypto_openssl(), &why);
-	hand_over(&guard);
 	snprintf(text, sizeof(text), "tried, and it does not work: %.200s", why.text[0] ? why.text : r < 0 ? mst_fault_text(r) : "refused");
 	p->r[i] = r;
 	p->works[i] = !r;

@@ -1,0 +1,294 @@
+#include "secenv/guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/heap.h"
+
+/* --- the mark --- */
+
+void mst_secenv_mark(const char *pin_file, char out[MST_SECENV_MARK])
+{
+	struct stat st;
+
+	if (!*pin_file)
+		snprintf(out, MST_SECENV_MARK, "refused: no file is named\n");
+	else if (stat(pin_file, &st))
+		*out = '\0';
+	else
+		snprintf(out, MST_SECENV_MARK, "refused: device %ju file %ju octets %jd written %jd.%09ld\n", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino,
+			 (intmax_t)st.st_size, (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+/* Once: a process that is confined cannot read it later. */
+static void look(struct mst_secenv_guard *g)
+{
+	int fd = g->looked ? -1 : open(g->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n = fd < 0 ? -1 : read(fd, g->refused, sizeof(g->refused) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n >= 0)
+		g->refused[n] = '\0';
+	g->looked = true;
+}
+
+bool mst_secenv_refused(struct mst_secenv_guard *g, const char *pin_file)
+{
+	char now[MST_SECENV_MARK];
+
+	if (!g)
+		return false;
+	look(g);
+	mst_secenv_mark(pin_file, now);
+	return g->refused[0] && strcmp(now, g->refused) == 0;
+}
+
+/* What root was refused a daemon of another user's could not read: then it would try the same once more. */
+static void hand_over(const char *dir, int fd)
+{
+	struct stat st;
+
+	if (geteuid() == 0 && stat(dir, &st) == 0)
+		(void)!fchown(fd, st.st_uid, st.st_gid);
+}
+
+/* A first start may be refused before there is a directory. */
+static int make_dir(const char *dir)
+{
+	char parent[1024 + 4];
+	int fd = mkdir(dir, 0700) ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return -1;
+	snprintf(parent, sizeof(parent), "%s/..", dir);
+	hand_over(parent, fd);
+	return close(fd);
+}
+
+/* Another user's mark in our directory gives way. */
+static int begin_note(const char *path, const char *dir)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0 && (errno == ENOENT ? !make_dir(dir) : !unlink(path)))
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd;
+}
+
+void mst_secenv_note(struct mst_secenv_guard *g, const char *mark)
+{
+	char dir[sizeof(g->path)];
+	int fd;
+
+	if (!g || (mark && !*mark))
+		return;
+	look(g);
+	if (!mark && g->refused[0])
+		(void)unlink(g->path);
+	snprintf(g->refused, sizeof(g->refused), "%s", mark ? mark : "");
+	/* what cannot be written is known at least for as long as this process lives */
+	if (!mark || !strrchr(g->path, '/'))
+		return;
+	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(g->path, '/') - g->path), g->path);
+	fd = begin_note(g->path, dir);
+	if (fd < 0)
+		return;
+	if (write(fd, g->refused, strlen(g->refused)) < 0)
+		(void)unlink(g->path);
+	hand_over(dir, fd);
+	close(fd);
+}
+
+/* --- a root that notes --- */
+
+struct guarded {
+	struct secenv_root root;             /* first */
+	struct secenv_root_ops ops;          /* what the device has, each between before() and after() */
+	struct secenv_root *in;
+	struct mst_secenv_guarded how;
+	char mark[MST_SECENV_MARK];          /* of the PIN that it has: the file may be another one by now */
+	bool refused;
+};
+
+static struct guarded *of(struct secenv_root *r)
+{
+	return (struct guarded *)(void *)r;
+}
+
+static int held(const struct mst_secenv_guarded *how, struct mst_diag *d)
+{
+	if (*how->pin_file)
+		mst_diag_set(d, 0, how->group, "the device has refused this PIN, and is not given it again; put the right one into ", how->pin_file, NULL);
+	else
+		mst_diag_set(d, 0, how->group, "the device wants a PIN, and is not asked again without, as it counts that, too; name the file of its PIN "
+			     "(pin_file)", NULL);
+	return MST_SECENV_REFUSED;
+}
+
+static int before(const struct guarded *x, struct mst_diag *d)
+{
+	return x->refused ? held(&x->how, d) : 0;
+}
+
+/* `proves`: when this was done, the device has taken the PIN. */
+static int after(struct guarded *x, int r, bool proves, struct mst_diag *d)
+{
+	if (r == MST_SECENV_REFUSED && x->how.judge)
+		r = x->how.judge(x->in, d);
+	if (r == MST_SECENV_REFUSED) {
+		x->refused = true;
+		mst_secenv_note(x->how.guard, x->mark);
+	} else if (!r && proves) {
+		mst_secenv_note(x->how.guard, NULL);
+	}
+	return r;
+}
+
+static int guarded_bind(struct secenv_root *r, struct mst_writer *record, uint8_t ret_key[32], struct mst_diag *d)
+{
+	int q = before(of(r), d);
+
+	return q ? q : after(of(r), of(r)->in->ops->bind(of(r)->in, record, ret_key, d), true, d);
+}
+
+static int guarded_unlock(struct secenv_root *r, struct mst_view record, uint8_t ret_key[32], struct mst_diag *d)
+{
+	int q = before(of(r), d);
+
+	return q ? q : after(of(r), of(r)->in->ops->unlock(of(r)->in, record, ret_key, d), true, d);
+}
+
+static int guarded_unbind(struct secenv_root *r, struct mst_view record, struct mst_diag *d)
+{
+	int q = before(of(r), d);
+
+	return q ? q : after(of(r), of(r)->in->ops->unbind(of(r)->in, record, d), false, d);
+}
+
+static int guarded_counter(struct secenv_root *r, uint64_t *ret_n, struct mst_diag *d)
+{
+	int q = before(of(r), d);
+
+	return q ? q : after(of(r), of(r)->in->ops->counter(of(r)->in, ret_n, d), false, d);
+}
+
+static int guarded_advance(struct secenv_root *r, struct mst_diag *d)
+{
+	int q = before(of(r), d);
+
+	return q ? q : after(of(r), of(r)->in->ops->advance(of(r)->in, d), false, d);
+}
+
+static int guarded_key_make(struct secenv_root *r, struct mst_secenv_key *ret_k, struct mst_diag *d)
+{
+	int q = before(of(r), d);
+
+	return q ? q : after(of(r), of(r)->in->ops->key_make(of(r)->in, ret_k, d), false, d);
+}
+
+static int guarded_key_public(struct secenv_root *r, const struct mst_secenv_key *k, uint8_t *ret_spki, size_t cap, size_t *ret_n, struct mst_diag *d)
+{
+	int q = before(of(r), d);
+
+	return q ? q : after(of(r), of(r)->in->ops->key_public(of(r)->in, k, ret_spki, cap, ret_n, d), false, d);
+}
+
+static int guarded_key_sign(struct secenv_root *r, const struct mst_secenv_key *k, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap,
+			    size_t *ret_n, struct mst_diag *d)
+{
+	int q = before(of(r), d);
+
+	return q ? q : after(of(r), of(r)->in->ops->key_sign(of(r)->in, k, digest, out, cap, ret_n, d), true, d);
+}
+
+static int guarded_key_erase(struct secenv_root *r, const struct mst_secenv_key *k, struct mst_diag *d)
+{
+	int q = before(of(r), d);
+
+	return q ? q : after(of(r), of(r)->in->ops->key_erase(of(r)->in, k, d), false, d);
+}
+
+static int guarded_secret_import(struct secenv_root *r, struct mst_view secret, struct mst_secenv_key *ret_k, struct mst_diag *d)
+{
+	int q = before(of(r), d);
+
+	return q ? q : after(of(r), of(r)->in->ops->secret_import(of(r)->in, secret, ret_k, d), false, d);
+}
+
+static int guarded_secret_hmac(struct secenv_root *r, const struct mst_secenv_key *k, struct mst_view message, uint8_t out[MST_SHA256_LEN],
+			       struct mst_diag *d)
+{
+	int q = before(of(r), d);
+
+	return q ? q : after(of(r), of(r)->in->ops->secret_hmac(of(r)->in, k, message, out, d), true, d);
+}
+
+static int guarded_attest(struct secenv_root *r, const struct mst_secenv_key *k, struct mst_view nonce, struct mst_writer *w, struct mst_diag *d)
+{
+	int q = before(of(r), d);
+
+	return q ? q : after(of(r), of(r)->in->ops->attest(of(r)->in, k, nonce, w, d), true, d);
+}
+
+static void guarded_free(struct secenv_root *r)
+{
+	of(r)->in->ops->free(of(r)->in);
+	free(of(r));
+}
+
+static void wrap(struct guarded *x)
+{
+	const struct secenv_root_ops *in = x->in->ops;
+
+#define IF_THERE(op) .op = in->op ? guarded_##op : NULL
+	x->ops = (struct secenv_root_ops){ .kind = in->kind, .offers = in->offers, .tag = in->tag, IF_THERE(bind), IF_THERE(unlock), IF_THERE(unbind),
+					   IF_THERE(counter), IF_THERE(advance), IF_THERE(key_make), IF_THERE(key_public), IF_THERE(key_sign),
+					   IF_THERE(key_erase), IF_THERE(secret_import), IF_THERE(secret_hmac), IF_THERE(attest), .free = guarded_free };
+#undef IF_THERE
+	x->root.ops = &x->ops;
+}
+
+/* One that cannot be read has not been refused by any device. */
+static int readable(const char *pin_file, struct mst_diag *d)
+{
+	uint8_t *pin = *pin_file ? mst_heap_take(ROOT_PIN_MAX) : NULL;
+	size_t n = 0;
+	int r = pin ? secenv_read_secret(pin_file, pin, ROOT_PIN_MAX, &n, d) : *pin_file ? MST_FAULT_MEMORY : 0;
+
+	mst_heap_give(pin);
+	return r;
+}
+
+int mst_secenv_guarded_open(const struct mst_secenv_guarded *how, struct secenv_root **ret, struct mst_diag *d)
+{
+	struct guarded *x;
+	int r = mst_secenv_refused(how->guard, how->pin_file) ? held(how, d) : readable(how->pin_file, d);
+
+	if (r)
+		return r;
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return MST_FAULT_MEMORY;
+	x->how = *how;
+	/* before it is read: a newer one is tried. Who logs in without a PIN was not asked for one, and nothing was counted */
+	if (*how->pin_file || !how->logs_in)
+		mst_secenv_mark(how->pin_file, x->mark);
+	r = how->open(how->ctx, &x->in, d);
+	if (how->logs_in && (!r || r == MST_SECENV_REFUSED))
+		mst_secenv_note(how->guard, r ? x->mark : NULL);
+	if (r) {
+		free(x);
+		return r;
+	}
+	x->how.ctx = NULL;
+	wrap(x);
+	*ret = &x->root;
+	return 0;
+}
