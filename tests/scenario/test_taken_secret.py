@@ -13,6 +13,7 @@ from support import AGENT, Installation, run
 from sweeping import Page, environment, points
 from test_psk_serial import born, plain
 from test_secenv import Card, Files, Token, Tpm
+from test_secenv import born as made_its_own
 
 
 class Secret(Files):
@@ -361,6 +362,23 @@ def test_it_moves_with_the_store(inst, tmp_path, there):
         it.enrols()
         # nothing of it is left in the token
         assert token.pairs()[1] == 0 and taken <= 3, (token.pairs(), taken)
+
+
+def test_an_initial_key_in_clear_is_told(inst, tmp_path):
+    """doctor warns of one that its maker has put there as PKCS#8, and not of one that was made inside; status says how it lies there."""
+    def told(node):
+        (born_with,) = json.loads(node.agent("doctor", "--json", check=True).stdout)["born"]
+        text = node.agent("doctor", check=True).stdout
+        assert born_with["setting"] == "key" and ("warning: key: " in text) == (born_with["warning"] is not None), text
+        return born_with["kept"], born_with["warning"], born_with["remedy"]
+
+    node = inst.node(9001)
+    kept, warning, remedy = told(node)
+    assert kept == "clear" and "who copies the disk is this node" in warning and "muster-agent request" in remedy
+    assert node.run_once().returncode == 0 and "born with     key: in clear\n" in node.agent("status").stdout
+    assert told(made_its_own(inst, Files(None), 9002)) == ("sealed", None, None)
+    with a_device("tpm", tmp_path / "device") as tpm:
+        assert told(made_its_own(inst, tpm, 9003)) == ("device", None, None)
 
 
 class NoSettings:
