@@ -158,7 +158,7 @@ struct enrolee_session {
 	uint16_t port;
 	const struct enrolee_peer *at;       /* the same, and whether it is CoAP */
 	const char *psk_identity;
-	const struct mst_key *key;
+	const struct mst_key *key;   /* NULL with psk: the maker's secret, which the shell has by itself */
 	const uint8_t *ua;           /* the key is for this Ua protocol, which fixes TLS version and suite (5 octets); NULL: any */
 };
 
@@ -172,7 +172,7 @@ struct enrolee_config {
 	bool coap;                   /* MEF and MAF may be coaps, too */
 	const char *from;            /* the identity that our credential proves: X-M2M-Origin towards the MEF; "" = what it calls us */
 	const char *kpm_id;          /* method psk; borrowed, as the key is */
-	const struct mst_key *kpm;
+	const struct mst_key *kpm;   /* NULL: the shell gets it by itself for the session, and has one when `methods` says so */
 	/* method gba */
 	struct gba_ua ua;            /* for which keys are derived */
 	bool digest;                 /* it is HTTPS with Digest inside: with a MAF alone, as the session itself proves no key */

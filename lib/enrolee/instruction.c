@@ -57,7 +57,7 @@ static const char *no_credential(const struct enrolee_config *cfg, int method)
 	bool there = cfg->methods >> method & 1;
 
 	switch (method) {
-	case MST_METHOD_PSK: return there && cfg->kpm && cfg->kpm->n && cfg->kpm_id && cfg->kpm_id[0] ? NULL : "this device holds no maker's secret";
+	case MST_METHOD_PSK: return there && (!cfg->kpm || cfg->kpm->n) && cfg->kpm_id && cfg->kpm_id[0] ? NULL : "this device holds no maker's secret";
 	case MST_METHOD_GBA: return there ? NULL : "this device has no subscriber's card (card.kind)";
 	default: return there ? NULL : "this device holds no certificate";
 	}

@@ -577,6 +577,14 @@ static void test_by_secret(void **state)
 	assert_true(s.psk && s.exports && s.key == &kpm);
 	assert_string_equal(s.psk_identity, "n7@mef.example.com");
 	assert_string_equal(s.host, "mef.example.com");
+	/* a shell that keeps it elsewhere is asked for the session, and has it for that alone */
+	c.kpm = NULL;
+	assert_true(enrolee_supports(&c, &i, &d));
+	enrolee_init(&e, &c);
+	assert_true(enrolee_start(&e, &i, ATTEMPT, NULL, now, UTC, &d));
+	s = enrolee_session(&e);
+	assert_true(s.psk && s.exports && !s.key);
+	assert_string_equal(s.psk_identity, "n7@mef.example.com");
 	opened();
 	assert_int_equal(enrolee_request(&e)->from.n, 0);
 	answer(2001, MEF_REG);

@@ -52,7 +52,7 @@ bool mst_secenv_key_inside(const struct mst_secenv_key *k);
 struct mst_secenv_offers {
 	bool bound;                 /* the store opens with this device alone */
 	bool keys_inside;           /* key pairs are made in it, sign in it, and cannot leave */
-	bool hmac_inside;           /* symmetric keys are used in it; nothing above imports one yet */
+	bool hmac_inside;           /* symmetric keys are used in it: what seals a maker's secret (maker.h) */
 	bool counter;               /* an old copy of the store is recognised */
 	bool attests;               /* nothing above asks for it yet */
 };
@@ -130,7 +130,7 @@ struct mst_secenv_ops {
 	int (*key_sign)(struct mst_secenv *s, const struct mst_secenv_key *k, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap,
 			size_t *ret_n, struct mst_diag *d);
 	int (*key_erase)(struct mst_secenv *s, const struct mst_secenv_key *k, struct mst_diag *d);
-	/* A symmetric key (a root credential's): taken in, and used for HMAC-SHA-256 over at most MST_SECENV_MESSAGE. */
+	/* A symmetric key (of maker.h, or a root credential's, which nobody asks for): taken in, and used for HMAC-SHA-256 over at most MST_SECENV_MESSAGE. */
 	int (*secret_import)(struct mst_secenv *s, struct mst_view secret, struct mst_secenv_key *ret_k, struct mst_diag *d);
 	int (*secret_hmac)(struct mst_secenv *s, const struct mst_secenv_key *k, struct mst_view message, uint8_t out[MST_SHA256_LEN],
 			   struct mst_diag *d);

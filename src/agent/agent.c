@@ -542,6 +542,7 @@ int agent_open(struct agent *a)
 		return r;
 	/* Without an initial credential a node that is enrolled still runs (lesson 2); it cannot renew. */
 	r = agent_load_identity(a, &which, &d);
+	a->born = inside_born(&a->cfg);
 	if (r)
 		agent_log(a, a->has_active ? AGENT_WARN : AGENT_ERROR, "initial-credential", "why",
 			  agent_file_words(words, sizeof(words), which, &d, r), NULL);
@@ -663,6 +664,7 @@ struct agent *agent_free(struct agent *a)
 	json_decref(a->verdict);
 	json_decref(a->damage);
 	json_decref(a->inside);
+	json_decref(a->born);
 	json_decref(a->once_list);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);
 	a->dtls_psk = mst_tls_ctx_free(a->dtls_psk);

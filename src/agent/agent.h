@@ -86,7 +86,9 @@ struct agent {
 	struct mst_view anchors[16];
 	size_t n_anchors;
 	char from[MST_ID_MAX];
-	struct mst_key psk;          /* the maker's secret (Kpm); n = 0: none */
+	bool has_secret;             /* the maker's (Kpm), in psk_file: inside_secret() */
+	char secret_why[160];        /* that did not give it when it was wanted last; "" = it did */
+	json_t *born;                /* how the initial credential is kept: inside_born() */
 
 	struct agent_place place;    /* what was said on the spot (place.h) */
 	uint8_t sequence_sha[MST_SHA256_LEN];        /* of the instructions of the last trigger */

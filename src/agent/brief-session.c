@@ -9,7 +9,7 @@ static bool secret_is_for(const struct agent *a, const char *host)
 {
 	const char *at = strrchr(a->cfg.psk_identity, '@');
 
-	return a->psk.n && (!at || !strcasecmp(at + 1, host));
+	return a->has_secret && (!at || !strcasecmp(at + 1, host));
 }
 
 /* TLS or DTLS. With the node's secret its server is proven by it, and nothing else counts. */
@@ -90,10 +90,11 @@ int brief_session_open(struct agent *a, const struct mst_instruction *i, const s
 {
 	const char *route = agent_config_route(&a->cfg, b->host, b->port);
 	bool psk = !a->chain_n && secret_is_for(a, b->host);
+	struct mst_key secret = { .n = 0 };
 	struct mst_client_config c = {
 		.base = a->base, .host = b->host, .port = b->port, .server_name = b->host,
 		.connect_to = route ? route : lan_route(a, b->host, b->port),
-		.psk = psk ? &a->psk : NULL, .psk_identity = psk ? a->cfg.psk_identity : NULL,
+		.psk = psk ? &secret : NULL, .psk_identity = psk ? a->cfg.psk_identity : NULL,
 		.limits = { .header_octets = 16384, .body_octets = 65536 },
 		.connect_ms = open_ms, .handshake_ms = open_ms, .answer_ms = answer_ms,
 		.pins = i->pins, .n_pins = psk ? 0 : i->n_pins,
@@ -105,10 +106,17 @@ int brief_session_open(struct agent *a, const struct mst_instruction *i, const s
 		c.handshake_ms = open_ms * 9 / 10;
 	*ret_s = (struct brief_session){ .as = psk ? "psk" : a->chain_n ? "certificate" : "stranger", .ops = ops, .owner = owner };
 	r = psk && !b->coap ? 0 : open_tls(a, i, psk, b->coap, &ret_s->tls, d);
-	if (r)
+	if (!r && psk) {
+		r = inside_secret(a, &secret, d);
+		r = r > 0 ? MST_FAULT_CONFIG : r;
+	}
+	if (r) {
+		ret_s->tls = mst_tls_ctx_free(ret_s->tls);
 		return r;
+	}
 	c.tls = ret_s->tls ? ret_s->tls : a->tls_psk;
 	r = b->coap ? mst_coap_client_new(&c, &coap_ops, ret_s, &ret_s->coap) : mst_client_new(&c, &http_ops, ret_s, &ret_s->client);
+	mst_key_wipe(&secret);
 	if (r)
 		ret_s->tls = mst_tls_ctx_free(ret_s->tls);
 	return r;

@@ -12,7 +12,8 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_FAULT = 3 };
 
 /* --- doctor --- */
 
-/* What the agent has of it. That a device does HMACs by imported keys, or attests, is no use of anybody's yet, and is not promised (decision 0026). */
+/* What the agent has of it. That a device attests is no use of anybody's yet, and is not promised (decision 0026);
+ * HMACs by imported keys open the store and a maker's secret that was taken (decision 0054), which "bound" speaks of. */
 static const struct { const char *name, *yes, *no; size_t at; } traits[] = {
 	{ "bound", "the store opens with this device alone", "whoever copies the disk and the key file has the store", offsetof(struct mst_secenv_offers, bound) },
 	{ "keysInside", "private keys of certificates are made in it and never leave", "private keys are made in memory and kept sealed",
@@ -56,13 +57,21 @@ static void print_unnamed(const json_t *o)
 	       json_string_value(json_object_get(o, "name")), "", json_string_value(json_object_get(o, "remedy")));
 }
 
+static void print_born(const json_t *o)
+{
+	const char *warning = json_string_value(json_object_get(o, "warning"));
+
+	if (warning)
+		printf("warning: %s: %s\n  what to do: %s\n", json_string_value(json_object_get(o, "setting")), warning, json_string_value(json_object_get(o, "remedy")));
+}
+
 int ctl_doctor(const struct agent_config *cfg, bool json)
 {
 	struct mst_crypto *c = mst_crypto_openssl();
 	struct inside_offer o[INSIDE_KINDS];
 	struct inside_choice choice;
 	struct mst_diag d = { 0 };
-	json_t *all = json_array(), *unnamed = inside_unnamed(cfg), *answer, *x;
+	json_t *all = json_array(), *unnamed = inside_unnamed(cfg), *born = inside_born(cfg), *answer, *x;
 	size_t n = inside_offers(cfg, c, o), i;
 	int r = inside_choose(cfg, c, o, n, &choice, &d);
 	bool usable = false;
@@ -78,6 +87,7 @@ int ctl_doctor(const struct agent_config *cfg, bool json)
 		answer = json_pack("{s:o, s:s, s:s, s:b}", "offers", all, "chosen", mst_secenv_kind_text(choice.kind), "why", choice.why,
 				   "ok", usable);
 	json_object_set_new(answer, "unnamed", unnamed);
+	json_object_set_new(answer, "born", born);
 	if (json) {
 		json_dumpf(answer, stdout, JSON_INDENT(2));
 		fputc('\n', stdout);
@@ -89,6 +99,8 @@ int ctl_doctor(const struct agent_config *cfg, bool json)
 		printf("\nchosen: %s (%s)\n", r ? "none" : mst_secenv_kind_text(choice.kind), json_string_value(json_object_get(answer, "why")));
 		if (r)
 			printf("what to do: %s\n", mst_secenv_remedy(r));
+		json_array_foreach(born, i, x)
+			print_born(x);
 	}
 	json_decref(answer);
 	return usable ? EXIT_DONE : EXIT_REFUSED;

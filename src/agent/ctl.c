@@ -144,15 +144,28 @@ json_t *ctl_ask(int fd, json_t *q)
 
 static json_t *status_of_nothing(const char *state, bool running)
 {
-	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:[], s:[], s:n, s:n, s:n, s:n, s:n, s:n, s:n}", "version", MST_VERSION,
+	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:[], s:[], s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n}", "version", MST_VERSION,
 			 "running", running, "state", state, "attempt", "", "trigger", "", "when",
 			 "reports", "steps", "attempts", "refused", "bundle", "credential", "pending", "certificate", "damage",
-			 "pushed", "secureEnvironment");
+			 "pushed", "secureEnvironment", "born", "secretRefused");
 }
 
 static bool damaged(int r)
 {
 	return r != 0 && r != MST_SECENV_NONE;
+}
+
+/* Null: there is none, or it is good. */
+static json_t *secret_refused(const struct agent_config *cfg, struct mst_secenv *env)
+{
+	struct mst_diag d = { 0 };
+	struct mst_key key;
+	bool sealed;
+	int r = cfg->psk_file[0] ? inside_secret_read(cfg, env, mst_crypto_openssl(), &key, &sealed, &d) : 0;
+
+	if (cfg->psk_file[0])
+		mst_key_wipe(&key);
+	return r ? status_text(inside_words(r, &d)) : json_null();
 }
 
 static json_t *slots_json(const struct agent_config *cfg, struct mst_secenv *env, struct mst_root_cred c[2])
@@ -175,6 +188,8 @@ static json_t *slots_json(const struct agent_config *cfg, struct mst_secenv *env
 	json_object_set_new(o, "certificate", own_status(env));
 	json_object_set_new(o, "managed", managed_status(env));
 	json_object_set_new(o, "secureEnvironment", inside_status(cfg, mst_crypto_openssl()));
+	json_object_set_new(o, "born", inside_born(cfg));
+	json_object_set_new(o, "secretRefused", secret_refused(cfg, env));
 	json_object_set_new(o, "damage", damaged(active)    ? status_damage(cfg, MST_SLOT_ACTIVE, &d[0], active)
 					 : damaged(pending) ? status_damage(cfg, MST_SLOT_PENDING, &d[1], pending)
 							    : json_null());

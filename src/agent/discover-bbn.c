@@ -149,7 +149,7 @@ static void start(struct agent *a, const struct mst_instruction *i)
 	free(facts);
 	if (r)
 		discover_failed(a, r < 0 ? PROV_INTERNAL : d.field[0] && !strcmp(d.field, "uri") ? PROV_UNSUPPORTED : PROV_MALFORMED,
-				r < 0 ? mst_fault_text(r) : d.text, 0);
+				agent_why(&d, r), 0);
 	else
 		evtimer_add(w->timer, &(struct timeval){ .tv_sec = a->cfg.open_timeout });
 }

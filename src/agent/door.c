@@ -133,27 +133,50 @@ void door_close(struct agent *a)
 	a->door = NULL;
 }
 
-/*
- * The root credential's key for the door; a token or TPM that is busy gives none just now. It is asked again when the next frame
- * comes, ever more seldom: what strangers send must not keep a device busy that others wait for.
- */
-static int add_root_key(struct agent *a)
+/* The root credential's key for the door. */
+static int add_root_key(struct agent *a, bool *ret_lacks)
 {
 	struct agent_door *door = a->door;
 	struct mst_key key = { .n = 0 };
 	struct mst_diag d = { 0 };
 	int r = 0;
 
-	if (inside_root_key(a, &a->active, &key, &d)) {
-		door->wait = !door->wait ? AGAIN_MS : door->wait < AGAIN_MAX_MS / 2 ? 2 * door->wait : AGAIN_MAX_MS;
-		door->again_at = agent_now() + door->wait;
-	} else {
-		door->wait = door->again_at = 0;
+	if (inside_root_key(a, &a->active, &key, &d))
+		*ret_lacks = true;
+	else
 		r = mst_is_naf_key(&a->active) ? trigger_add_opaque(&door->trigger, &key, a->active.key_id) :
 						 trigger_add_root(&door->trigger, &key, a->active.key_id);
-	}
 	mst_key_wipe(&key);
 	return r;
+}
+
+/* Before it is enrolled, and when its provider has gone: its maker's secret, as the briefing node knows it. */
+static int add_secret(struct agent *a, bool *ret_lacks)
+{
+	struct mst_key key = { .n = 0 };
+	struct mst_diag d = { 0 };
+	int r = 0;
+
+	if (inside_secret(a, &key, &d))
+		*ret_lacks = true;
+	else
+		r = trigger_add_root(&a->door->trigger, &key, a->cfg.psk_identity);
+	mst_key_wipe(&key);
+	return r;
+}
+
+/*
+ * A token or TPM that is busy gives no key just now. It is asked again when the next frame comes, ever more seldom: what strangers send must not
+ * keep a device busy that others wait for.
+ */
+static void ask_again(struct agent_door *door, bool lacks)
+{
+	if (!lacks) {
+		door->wait = door->again_at = 0;
+		return;
+	}
+	door->wait = !door->wait ? AGAIN_MS : door->wait < AGAIN_MAX_MS / 2 ? 2 * door->wait : AGAIN_MAX_MS;
+	door->again_at = agent_now() + door->wait;
 }
 
 /* Names and keys as they are now: every run may bring others (lesson 29). */
@@ -162,6 +185,7 @@ static int take_keys(struct agent *a)
 	struct agent_door *door = a->door;
 	const char *key_id = a->has_active ? a->active.key_id : "";
 	uint64_t generation = a->has_active ? a->active.generation : 0;
+	bool lacks = false;
 	int r = 0;
 
 	if (door->again_at && agent_now() >= door->again_at)
@@ -176,10 +200,10 @@ static int take_keys(struct agent *a)
 	if (r >= 0 && a->has_active && a->active.node_id[0])
 		r = trigger_add_node(&door->trigger, a->active.node_id);
 	if (r >= 0 && a->has_active)
-		r = add_root_key(a);
-	/* before it is enrolled, and when its provider has gone: its maker's secret, as the briefing node knows it */
-	if (r >= 0 && a->psk.n)
-		r = trigger_add_root(&door->trigger, &a->psk, a->cfg.psk_identity);
+		r = add_root_key(a, &lacks);
+	if (r >= 0 && a->has_secret)
+		r = add_secret(a, &lacks);
+	ask_again(door, lacks);
 	if (r >= 0)
 		r = door_gba_add(a);
 	for (size_t i = 0; i < door->n_signers && r >= 0; i++)

@@ -24,7 +24,7 @@ struct agent_door {
 	uint64_t generation;
 	bool keyed;
 	mst_time gba_expires;                       /* of the session whose key is among them; 0 = none */
-	mst_ms again_at, wait;                      /* the store did not give the root key: when it is asked once more; 0 = it gave it */
+	mst_ms again_at, wait;                      /* the store did not give a key: when it is asked once more; 0 = it gave all */
 	struct door_sockets *sockets;
 	char why[192];                              /* what the configuration names and is not there: an enrolled node goes on without it */
 	struct door_mm *mm;

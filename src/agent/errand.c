@@ -35,7 +35,7 @@ static void begin(struct agent *a, enum agent_errand errand)
 	struct enrolee_peer bsf;
 	bool tls;
 	struct enrolee_config c = {
-		.crypto = a->crypto, .methods = agent_bootstrap_methods(a), .coap = true, .from = a->from, .kpm_id = a->cfg.psk_identity, .kpm = &a->psk,
+		.crypto = a->crypto, .methods = agent_bootstrap_methods(a), .coap = true, .from = a->from, .kpm_id = a->cfg.psk_identity,
 		.quirks = &a->quirks, .open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000, .classes = COMMAND_CLASSES,
 	};
 
@@ -195,18 +195,23 @@ static const struct mst_client_ops session_ops = { on_open, on_response, on_end 
 static void open_wanted(struct agent *a)
 {
 	struct enrolee_session s = enrolee_session(a->enrolee);
-	int r;
+	struct mst_diag d = { 0 };
+	struct mst_key secret = { .n = 0 };
+	int r = 0;
 
 	close_session(a);
 	a->session = s.number;
 	agent_log(a, AGENT_DEBUG, "opening", "host", s.host, "identity",
 		  s.psk ? s.psk_identity : "certificate", NULL);
-	if (s.psk)
-		r = session_open_key(a, a, s.at, s.ua, s.key, s.psk_identity, &session_ops, &a->client);
-	else
+	if (s.psk && !s.key)             /* the maker's secret, here for this session alone */
+		r = inside_secret(a, &secret, &d);
+	if (!r && s.psk)
+		r = session_open_key(a, a, s.at, s.ua, s.key ? s.key : &secret, s.psk_identity, &session_ops, &a->client);
+	else if (!r)
 		r = a->tls_mef ? session_open(a, a, s.at, a->tls_mef, &a->pins_mef, NULL, NULL, &session_ops, &a->client) : MST_FAULT_CRYPTO;
+	mst_key_wipe(&secret);
 	if (r)
-		enrolee_lost(a->enrolee, PROV_INTERNAL, mst_fault_text(r), agent_now(), agent_utc(a));
+		enrolee_lost(a->enrolee, PROV_INTERNAL, inside_words(r, &d), agent_now(), agent_utc(a));
 }
 
 /* What the errand follows; NULL: nothing, it finishes what is in the slot. */

@@ -11,7 +11,6 @@
 
 #include "base/secret.h"
 #include "base/text.h"
-#include "codec/secret-text.h"
 #include "crypto/heap.h"
 #include "secenv/private.h"
 
@@ -244,22 +243,6 @@ int agent_read_secret(const char *path, uint8_t **ret_p, size_t *ret_n, struct m
 	return read_file(path, 4096, distrust_key, ret_p, ret_n, d);
 }
 
-static int load_secret(struct agent *a, struct mst_diag *d)
-{
-	struct mst_diag why = { 0 };
-	uint8_t *p;
-	size_t n;
-	int r = read_file(a->cfg.psk_file, 512, distrust_key, &p, &n, d);
-
-	if (r)
-		return r;
-	if (mst_secret_read((struct mst_view){ p, n }, &a->psk, &why))
-		r = refuse(d, why.text);
-	mst_wipe(p, n);
-	free(p);
-	return r;
-}
-
 static int load_own_anchors(struct agent *a, struct mst_diag *d)
 {
 	return agent_load_anchors(a->cfg.anchors, a->anchor, a->anchors, &a->n_anchors, d);
@@ -275,7 +258,7 @@ struct named {
 
 #define NAMED(member) offsetof(struct agent_config, member)
 static const struct named identity[] = {
-	{ "psk_file", NAMED(psk_file), load_secret, false },
+	{ "psk_file", NAMED(psk_file), inside_secret_load, false },
 	{ "certificate", NAMED(certificate), load_chain, true },
 	{ "key", NAMED(key), load_key, true },
 	{ "anchors", NAMED(anchors), load_own_anchors, false },

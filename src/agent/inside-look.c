@@ -157,6 +157,23 @@ json_t *inside_memory(void)
 	return json_pack("{s:o}", "warning", unlocked_words(words, sizeof(words)) ? json_string(words) : json_null());
 }
 
+/* How it lies there; what that means, doctor says. */
+static void print_born(FILE *out, const json_t *status)
+{
+	const char *refused = json_string_value(json_object_get(status, "secretRefused"));
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "born"), i, one) {
+		const char *kept = json_string_value(json_object_get(one, "kept"));
+
+		fprintf(out, "%-13s %s: %s\n", i ? "" : "born with", json_string_value(json_object_get(one, "setting")), !strcmp(kept, "clear") ? "in clear" :
+			!strcmp(kept, "device") ? "good with the device alone" : "sealed");
+	}
+	if (refused)
+		fprintf(out, "  the maker's secret cannot be used: %s\n  what to do: muster-agent --check and muster-agent doctor look at it\n", refused);
+}
+
 void inside_print(FILE *out, const json_t *status)
 {
 	const json_t *in = json_object_get(status, "secureEnvironment");
@@ -168,6 +185,7 @@ void inside_print(FILE *out, const json_t *status)
 	if (!json_is_object(in))
 		return;
 	fprintf(out, "keys are in   %s\n", json_string_value(json_object_get(in, "backend")));
+	print_born(out, status);
 	if (warning)
 		fprintf(out, "  warning: TPM: %s\n  what to do: %s\n", warning, json_string_value(json_object_get(in, "remedy")));
 }

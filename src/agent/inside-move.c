@@ -1,6 +1,6 @@
 /*
  * `muster-agent secenv move`: the store to another back end, as secenv/move.h does it, with what of the agent's own hangs on it: keys in
- * the slots of certificates, and the initial key where that was made by `muster-agent request`.
+ * the slots of certificates, the initial key where that was made by `muster-agent request`, and the maker's secret where that was taken.
  */
 #include "agent/inside.h"
 #include "agent/own.h"
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "secenv/maker.h"
 #include "secenv/move.h"
 #include "secenv/root.h"
 
@@ -22,8 +23,12 @@ struct moving {
 	const struct agent_config *cfg;
 	struct mst_crypto *c;
 	struct mst_secenv_key initial, fresh;    /* of the setting `key`, before and after; n = 0: none that is ours */
-	struct mst_secenv_key left[OWN__COUNT + 1];      /* what stays in the old device, and goes there */
+	struct mst_secenv_key left[OWN__COUNT + 2];      /* what stays in the old device, and goes there */
 	size_t n_left;
+	bool sealed;                             /* the maker's secret was taken (secenv/maker.h): */
+	struct maker_box old;                    /* its block for the store that is there, */
+	char secret[MAKER_TEXT_MAX];             /* and the one for the new store */
+	size_t secret_n;
 };
 
 static int root_of(void *ctx, enum mst_secenv_kind kind, struct secenv_root **ret, struct mst_diag *d)
@@ -43,26 +48,32 @@ static int blob_of(void *ctx, struct mst_secenv *from, struct mst_secenv *to, co
 	return r;
 }
 
-/* The file of the setting `key` with these keys. */
-static int write_key(const struct agent_config *cfg, const struct mst_secenv_key *const k[], size_t n, struct mst_diag *d)
+static int write_file(const char *path, const struct mst_writer *w, struct mst_diag *d)
 {
-	const char *slash = strrchr(cfg->key, '/');
-	uint8_t b[4 * MST_SECENV_KEY_MAX];
-	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	const char *slash = strrchr(path, '/');
 	char dir[AGENT_PATH_MAX];
 	int fd, r;
 
-	for (size_t i = 0; i < n; i++)
-		mst_pem_put(&w, INSIDE_LABEL, (struct mst_view){ k[i]->b, k[i]->n });
-	if (!w.ok)
+	if (!w->ok)
 		return MST_FAULT_BUG;
-	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - cfg->key + 1) : 1, slash ? cfg->key : ".");
+	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return secenv_os_outcome(d, cfg->key);
-	r = secenv_write_file(secenv_port_real(), fd, slash ? slash + 1 : cfg->key, mst_written(&w), d);
+		return secenv_os_outcome(d, path);
+	r = secenv_write_file(secenv_port_real(), fd, slash ? slash + 1 : path, mst_written(w), d);
 	close(fd);
 	return r;
+}
+
+/* The file of the setting `key` with these keys. */
+static int write_key(const struct agent_config *cfg, const struct mst_secenv_key *const k[], size_t n, struct mst_diag *d)
+{
+	uint8_t b[4 * MST_SECENV_KEY_MAX];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+	for (size_t i = 0; i < n; i++)
+		mst_pem_put(&w, INSIDE_LABEL, (struct mst_view){ k[i]->b, k[i]->n });
+	return write_file(cfg->key, &w, d);
 }
 
 static void reached(void *ctx, const char *name)
@@ -74,9 +85,8 @@ static void reached(void *ctx, const char *name)
 }
 
 /* Both, the old one's and the new one's: whichever store there is after a cut, its key is in the file. */
-static int initial_key(void *ctx, struct mst_secenv *from, struct mst_secenv *to, struct mst_diag *d)
+static int initial_key(struct moving *m, struct mst_secenv *from, struct mst_secenv *to, struct mst_diag *d)
 {
-	struct moving *m = ctx;
 	const struct mst_secenv_key *const both[] = { &m->initial, &m->fresh };
 	int r;
 
@@ -86,14 +96,84 @@ static int initial_key(void *ctx, struct mst_secenv *from, struct mst_secenv *to
 	if (!r)
 		r = write_key(m->cfg, both, MST_COUNT(both), d);
 	if (!r)
-		reached(ctx, "move-keyed");
+		reached(m, "move-keyed");
 	return r;
+}
+
+/* What a move that was cut off has left in the device that this one leads to: named by a block that is not the old store's. */
+static void give_back_others(const struct moving *m, struct mst_secenv *to, struct mst_view text)
+{
+	struct maker_box x;
+	size_t at = 0;
+
+	while (!maker_read(text, &at, &x, NULL) && x.key.n)
+		if (!mst_view_eq((struct mst_view){ x.key.b, x.key.n }, (struct mst_view){ m->old.key.b, m->old.key.n }))
+			(void)to->ops->key_erase(to, &x.key, NULL);      /* of another device: not its business */
+}
+
+/* The maker's secret, for both likewise: opened by the one, sealed anew for the other. */
+static int maker_secret(struct moving *m, struct mst_secenv *from, struct mst_secenv *to, struct mst_diag *d)
+{
+	struct mst_writer w = mst_writer_of(m->secret, sizeof(m->secret));
+	struct mst_key secret = { .n = 0 };
+	struct mst_secenv_key made = { .n = 0 };
+	char both[2 * MAKER_TEXT_MAX];
+	struct mst_writer file = mst_writer_of(both, sizeof(both));
+	uint8_t *p = NULL;
+	size_t n = 0;
+	int r;
+
+	if (!m->sealed)
+		return 0;
+	r = agent_read_secret(m->cfg->psk_file, &p, &n, d);
+	if (!r)
+		r = maker_open(from, m->c, (struct mst_view){ p, n }, m->cfg->psk_identity, &secret, &m->old, d);
+	if (!r)
+		give_back_others(m, to, (struct mst_view){ p, n });
+	if (!r)
+		r = maker_seal(to, m->c, m->cfg->psk_identity, &secret, &w, &made, d);
+	if (!r) {
+		m->secret_n = w.n;
+		maker_put(&m->old, &file);
+		mst_put(&file, mst_written(&w));
+		r = write_file(m->cfg->psk_file, &file, d);
+	}
+	mst_key_wipe(&secret);
+	free(p);
+	if (!r)
+		reached(m, "move-secret");
+	else if (made.n)
+		(void)to->ops->key_erase(to, &made, NULL);       /* what cannot be given back opens nothing */
+	return r;
+}
+
+static int outside(void *ctx, struct mst_secenv *from, struct mst_secenv *to, struct mst_diag *d)
+{
+	int r = initial_key(ctx, from, to, d);
+
+	return r ? r : maker_secret(ctx, from, to, d);
+}
+
+/* Once the new one is the store: its block alone, and what the old one's was sealed with goes where a device has it. */
+static void secret_moved(struct moving *m)
+{
+	struct mst_writer w = { (uint8_t *)m->secret, sizeof(m->secret), m->secret_n, true };
+	struct mst_diag d = { 0 };
+
+	if (!m->sealed)
+		return;
+	if (write_file(m->cfg->psk_file, &w, &d)) {
+		fprintf(stderr, "muster-agent: %s: %s; it can still be opened with the back end of before, too\n", m->cfg->psk_file, d.text);
+		return;
+	}
+	if (mst_secenv_key_inside(&m->old.key))
+		m->left[m->n_left++] = m->old.key;
 }
 
 static struct secenv_move move_of(struct moving *m)
 {
 	return (struct secenv_move){ .dir = m->cfg->state, .key_file = m->cfg->key_file, .c = m->c, .ctx = m, .root = root_of, .blob = blob_of,
-				     .also = initial_key, .point = reached };
+				     .also = outside, .point = reached };
 }
 
 int inside_settle(const struct agent_config *cfg, struct mst_crypto *c, struct mst_diag *d)
@@ -178,6 +258,25 @@ static int find_initial(struct moving *m, struct mst_secenv *env)
 	return EXIT_REFUSED;
 }
 
+/* A maker's secret that was taken comes along, so the store that is there has to open it. */
+static int find_secret(struct moving *m, struct mst_secenv *env)
+{
+	struct mst_diag d = { 0 };
+	struct mst_key secret;
+	char words[AGENT_PATH_MAX + 288];
+	int r;
+
+	if (!m->cfg->psk_file[0] || access(m->cfg->psk_file, F_OK))
+		return 0;
+	r = inside_secret_read(m->cfg, env, m->c, &secret, &m->sealed, &d);
+	mst_key_wipe(&secret);
+	if (!r || !m->sealed)
+		return 0;                        /* in clear, or none: it stays as it is */
+	fprintf(stderr, "%s; nothing was changed\n  what to do: mend that first, or take psk_file out of the settings: a secret that does not open cannot come along\n",
+		agent_file_words(words, sizeof(words), m->cfg->psk_file, &d, r));
+	return r < 0 ? EXIT_FAULT : EXIT_REFUSED;
+}
+
 /* What of certificates was in the old device: the store does not know it any more, and it serves nobody. */
 static void erase_left(struct moving *m, enum mst_secenv_kind old)
 {
@@ -215,6 +314,8 @@ static int look(struct moving *m, enum mst_secenv_kind *ret_old)
 	if (r)
 		return complain(m->cfg, r, &d);
 	code = find_initial(m, env);
+	if (!code)
+		code = find_secret(m, env);
 	env->ops->close(env);
 	return code;
 }
@@ -224,6 +325,7 @@ static int carry_out(struct moving *m, enum mst_secenv_kind old, enum mst_secenv
 	const struct secenv_move move = move_of(m);
 	const struct mst_secenv_key *const new[] = { &m->fresh };
 	struct inside_choice choice = { .kind = to };
+	const char *again = "";
 	struct mst_diag d = { 0 };
 	int r = mst_secenv_move(&move, to, &d);
 
@@ -232,13 +334,15 @@ static int carry_out(struct moving *m, enum mst_secenv_kind old, enum mst_secenv
 	if (d.text[0])
 		fprintf(stderr, "muster-agent: %s: %s; what the store had there stays, and is asked for again later\n", mst_secenv_kind_text(old), d.text);
 	memset(&d, 0, sizeof(d));
+	if (m->n_left)
+		again = "; the agent asks its MEF for another certificate, with a new key";
 	if (m->fresh.n && write_key(m->cfg, new, MST_COUNT(new), &d))
 		fprintf(stderr, "muster-agent: %s: %s; the key of before is still in it, and opens nothing any more\n", m->cfg->key, d.text);
+	secret_moved(m);
 	erase_left(m, old);
 	if (inside_choose(m->cfg, m->c, NULL, 0, &choice, &d) || choice.kind != to)
 		printf("set secenv.backend to what it is now, or to \"auto\": the settings say something else, and the agent does not start so\n");
-	printf("the store is in %s now, and nothing of it in %s any more%s\n", mst_secenv_kind_text(to), mst_secenv_kind_text(old),
-	       m->n_left ? "; the agent asks its MEF for another certificate, with a new key" : "");
+	printf("the store is in %s now, and nothing of it in %s any more%s\n", mst_secenv_kind_text(to), mst_secenv_kind_text(old), again);
 	return EXIT_DONE;
 }
 
@@ -251,7 +355,7 @@ int ctl_move(const struct agent_config *cfg, const char *to, bool yes)
 	if (code)
 		return code;
 	if (!yes) {
-		fprintf(stderr, "muster-agent secenv move: root credentials and what the agent remembers are sealed for %s, and the old store is erased; keys "
+		fprintf(stderr, "muster-agent secenv move: root credentials, a maker's secret that was taken and what the agent remembers are sealed for %s, and the old store is erased; keys "
 				"that were made in a device stay there, and other ones are made. The agent must not run; say --yes\n",
 			mst_secenv_kind_text(kind));
 		return EXIT_USAGE;

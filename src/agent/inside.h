@@ -6,6 +6,7 @@
  *   inside-look.c  what the machine has and is not used
  *   inside-key.c   TLS and requests with keys that are not here
  *   inside-move.c  muster-agent secenv move
+ *   inside-secret.c  the maker's secret, muster-agent secenv take
  *   ctl-inside.c   muster-agent doctor, muster-agent request
  */
 #ifndef AGENT_INSIDE_H
@@ -78,6 +79,20 @@ MST_MUST_CHECK int inside_tls(struct agent *a, const struct mst_secenv_key *k, s
  * this store knows is it. Without a store, and when it knows none, the last. n = 0: there is none.
  */
 MST_MUST_CHECK int inside_key_of(struct mst_secenv *env, struct mst_view pem, struct mst_secenv_key *ret, struct mst_diag *d);
+/*
+ * The maker's secret of psk_file for a session; the caller wipes. Each time it is read anew, as it lies there or as it was taken into `env`; with
+ * `env` NULL such a one is looked at and not opened. 0, INSIDE_NOT_READ, an outcome of maker_open() or a fault, with `d`; *ret_sealed: it was taken.
+ */
+#define INSIDE_NOT_READ 64
+MST_MUST_CHECK int inside_secret_read(const struct agent_config *cfg, struct mst_secenv *env, struct mst_crypto *c, struct mst_key *ret,
+				      bool *ret_sealed, struct mst_diag *d);
+/* The same; what fails is told in the log, and in status. */
+MST_MUST_CHECK int inside_secret(struct agent *a, struct mst_key *ret, struct mst_diag *d);
+/* At the start: is there one? What a device cannot open now it may open later: that is told, and no failure. */
+MST_MUST_CHECK int inside_secret_load(struct agent *a, struct mst_diag *d);
+/* What the node was born with: {"setting", "kept": "clear", "sealed" or "device", "warning", "remedy"} each. */
+json_t *inside_born(const struct agent_config *cfg);
+
 /* A certification request, signed inside. */
 MST_MUST_CHECK int inside_request(struct mst_secenv *env, const struct mst_secenv_key *k, const struct mst_san *san, const char *challenge,
 				  uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d);
@@ -90,6 +105,8 @@ int ctl_request(const struct agent_config *cfg, const char *name, const char *ou
 int ctl_lock_state(const struct agent_config *cfg);
 /* The store to another back end (inside-move.c); without `yes` it only says what that means. */
 int ctl_move(const struct agent_config *cfg, const char *to, bool yes);
+/* The secret of psk_file into the store (inside-secret.c); without `yes` it only says what that means. */
+int ctl_take(const struct agent_config *cfg, bool yes);
 /* What a move that was cut off left is finished, before anybody opens the store. */
 MST_MUST_CHECK int inside_settle(const struct agent_config *cfg, struct mst_crypto *c, struct mst_diag *d);
 

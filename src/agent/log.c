@@ -105,7 +105,8 @@ void agent_point_list(FILE *out)
 
 /* Of commands, which not every enrolment has, of keys shared with others, of a change of provider and of a factory reset. */
 static const char *const cert_points[] = { "cert-requested", "cert-saved", "cert-promoted", "command-done", "key-registered", "key-kept",
-	"ub-challenged", "ub-card-answered", "ub-granted", "leaving-kept", "slots-changed", "left-mef", "left-maf", "left", "reset-slots", "reset-erased", "reg-renewed", "move-keyed", "move-built", "move-kept", "move-switched", "move-emptied", "move-taken" };
+	"ub-challenged", "ub-card-answered", "ub-granted", "leaving-kept", "slots-changed", "left-mef", "left-maf", "left", "reset-slots", "reset-erased", "reg-renewed", "move-keyed", "move-secret", "move-built", "move-kept", "move-switched", "move-emptied", "move-taken",
+	"take-made", "take-written", "take-taken" };
 
 bool agent_point_known(const char *name)
 {

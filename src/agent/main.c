@@ -79,7 +79,9 @@ static int cmd_secenv(const struct agent_config *cfg, const struct options *o)
 {
 	if (o->what && !strcmp(o->what, "move"))
 		return ctl_move(cfg, o->what2, o->yes);
-	fprintf(stderr, "muster-agent secenv: move [file|secret|tpm|pkcs11|card] --yes\n");
+	if (o->what && !strcmp(o->what, "take") && !o->what2)
+		return ctl_take(cfg, o->yes);
+	fprintf(stderr, "muster-agent secenv: move [file|secret|tpm|pkcs11|card] --yes, or take --yes\n");
 	return EXIT_USAGE;
 }
 
@@ -158,7 +160,8 @@ static const struct command {
 	  "doctor [--json]      what this machine offers to keep keys in, what is chosen, and why" },
 	{ "secenv", cmd_secenv, 2,
 	  "secenv move [BACKEND] --yes\n"
-	  "                       the store to another back end (default: the best); the agent must not run" },
+	  "                       the store to another back end (default: the best); the agent must not run\n"
+	  "  secenv take --yes    the maker's secret of psk_file into the secure environment; the agent must not run" },
 	{ "request", cmd_request, 1,
 	  "request [NAME] [--out FILE]\n"
 	  "                       make the node's key in the secure environment, and a certification request for it", "O" },

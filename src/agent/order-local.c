@@ -9,7 +9,7 @@ bool order_has_key_named(const struct agent *a, const struct mst_object *x)
 		return true;
 	if (a->has_active && mst_id_equal(MST_ID_KM, x->symm_key_id, mst_view_str(a->active.key_id)))
 		return true;
-	if (a->psk.n && mst_id_equal(MST_ID_KM, x->symm_key_id, mst_view_str(a->cfg.psk_identity)))
+	if (a->has_secret && mst_id_equal(MST_ID_KM, x->symm_key_id, mst_view_str(a->cfg.psk_identity)))
 		return true;
 	for (size_t i = 0; i < a->managed->n_keys; i++)
 		if (mst_id_equal(MST_ID_KM, x->symm_key_id, mst_view_str(a->managed->key[i].id)) && a->managed->key[i].until > agent_utc(a))

@@ -63,7 +63,7 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, bool coap,
 uint32_t agent_bootstrap_methods(const struct agent *a)
 {
 	return (a->chain_n && a->key.n ? UINT32_C(1) << MST_METHOD_CERT : 0) |
-	       (a->psk.n && a->cfg.psk_identity[0] ? UINT32_C(1) << MST_METHOD_PSK : 0) |
+	       (a->has_secret && a->cfg.psk_identity[0] ? UINT32_C(1) << MST_METHOD_PSK : 0) |
 	       (card_there(&a->cfg) ? UINT32_C(1) << MST_METHOD_GBA : 0);
 }
 
@@ -134,7 +134,17 @@ int session_open_maf(struct agent *a, void *owner, const struct enrolee_peer *at
 int session_open_mef(struct agent *a, void *owner, const struct enrolee_peer *at, struct mst_tls_ctx *tls, const struct session_pins *pins,
 		     const struct mst_client_ops *ops, struct mst_client **ret)
 {
-	return session_open(a, owner, at, tls, tls ? pins : NULL, tls ? NULL : &a->psk, tls ? NULL : a->cfg.psk_identity, ops, ret);
+	struct mst_diag d = { 0 };
+	struct mst_key secret;
+	int r;
+
+	if (tls)
+		return session_open(a, owner, at, tls, pins, NULL, NULL, ops, ret);
+	r = inside_secret(a, &secret, &d);
+	if (!r)
+		r = session_open(a, owner, at, NULL, NULL, &secret, a->cfg.psk_identity, ops, ret);
+	mst_key_wipe(&secret);
+	return r;
 }
 
 static struct mst_client_config client_config(struct agent *a, const struct enrolee_peer *at, struct mst_tls_ctx *tls)

@@ -194,6 +194,8 @@ json_t *status_json(const struct agent *a)
 	json_object_set_new(o, "managed", managed_status(a->env));
 	json_object_set_new(o, "pushed", a->door ? door_status(a) : json_null());
 	json_object_set(o, "secureEnvironment", a->inside ? a->inside : json_null());
+	json_object_set(o, "born", a->born ? a->born : json_null());
+	json_object_set_new(o, "secretRefused", a->secret_why[0] ? status_text(a->secret_why) : json_null());
 	json_object_set_new(o, "memory", inside_memory());
 	json_object_set(o, "damage", a->damage ? a->damage : json_null());
 	json_object_set_new(o, "nextTry", m == AGENT_WAITING && next != MST_NEVER ?

@@ -9,13 +9,15 @@
 #include <string.h>
 
 #include "agent/door.h"
+#include "agent/test-secret.h"
 #include "codec/trigger.h"
+#include "secenv/maker.h"
 
 #define NODE "urn:dev:ops:00004C-acme-000001"
 #define KEY_ID "0123ABCD@maf.example.com"
 
 /* A store whose device is busy for the next so many questions. */
-struct busy { struct mst_secenv s; unsigned busy, asked; };
+struct busy { struct mst_secenv s; unsigned busy, asked, secret_busy, secret_asked; };
 
 static int load(struct mst_secenv *s, enum mst_slot slot, struct mst_root_cred *ret, struct mst_diag *d)
 {
@@ -44,7 +46,30 @@ static int load_blob(struct mst_secenv *s, const char *name, uint8_t *out, size_
 	return MST_SECENV_NONE;
 }
 
-static const struct mst_secenv_ops busy_ops = { .name = "busy", .load = load, .load_blob = load_blob };
+static int secret_import(struct mst_secenv *s, struct mst_view secret, struct mst_secenv_key *ret_k, struct mst_diag *d)
+{
+	(void)s;
+	(void)d;
+	memcpy(ret_k->b, secret.p, ret_k->n = secret.n);
+	return 0;
+}
+
+static int secret_hmac(struct mst_secenv *s, const struct mst_secenv_key *k, struct mst_view message, uint8_t out[MST_SHA256_LEN], struct mst_diag *d)
+{
+	struct busy *b = (struct busy *)s;
+	struct mst_crypto *c = mst_crypto_openssl();
+
+	b->secret_asked++;
+	if (b->secret_busy) {
+		b->secret_busy--;
+		mst_diag_set(d, 0, "", "the token is in use", NULL);
+		return MST_SECENV_BUSY;
+	}
+	return c->ops->hmac_sha256(c, (struct mst_view){ k->b, k->n }, message, out);
+}
+
+static const struct mst_secenv_ops busy_ops = { .name = "busy", .load = load, .load_blob = load_blob, .secret_import = secret_import,
+						.secret_hmac = secret_hmac };
 
 static int setup(void **state)
 {
@@ -161,9 +186,11 @@ static void keys_by_their_canonical_names(void **state)
 #define HEX_UP "0F1E2D3C4B5A69788796A5B4C3D2E1F0"
 #define HEX_LOW "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 	struct agent *a = *state;
+	char secret[] = "/tmp/mst-door-psk-XXXXXX";
 
 	snprintf(a->active.key_id, sizeof(a->active.key_id), HEX_LOW "@MAF.example.com");
-	a->active.key = a->psk = (struct mst_key){ .n = MST_KEY_LEN };
+	a->active.key = (struct mst_key){ .n = MST_KEY_LEN };
+	maker_secret_file(a, secret);
 	snprintf(a->cfg.psk_identity, sizeof(a->cfg.psk_identity), HEX_LOW "@BBN.example.com");
 	assert_int_equal(knock_for(a, HEX_UP "@maf.example.com"), TRIGGER_FORGED);
 	assert_int_equal(knock_for(a, HEX_UP "@bbn.example.com"), TRIGGER_FORGED);
@@ -173,6 +200,7 @@ static void keys_by_their_canonical_names(void **state)
 	a->active.ua[0] = 1;
 	assert_int_equal(knock_for(a, HEX_LOW "@BSF.example.com"), TRIGGER_FORGED);
 	assert_int_equal(knock_for(a, HEX_UP "@bsf.example.com"), TRIGGER_OTHER_KEY);
+	assert_int_equal(unlink(secret), 0);
 }
 
 /* bsf.trigger_naf at the server has no capitals; whoever writes some into trigger.naf means the same name. */
@@ -188,6 +216,39 @@ static void the_name_for_triggers_has_no_case(void **state)
 	assert_false(agent_config_quirks(&c).naf_as_spelled);
 	assert_int_equal(agent_config_parse("t.conf", as_spelled, &c, stderr), 0);
 	assert_true(agent_config_quirks(&c).naf_as_spelled);
+}
+
+/* A maker's secret that was taken is asked of the same device, and likewise. */
+static void a_taken_secret_is_asked_for_again(void **state)
+{
+	struct agent *a = *state;
+	struct busy *b = (struct busy *)a->env;
+	const struct mst_key secret = { .b = { 9 }, .n = MST_KEY_LEN };
+	char path[] = "/tmp/mst-door-psk-XXXXXX", text[MAKER_TEXT_MAX];
+	struct mst_writer w = mst_writer_of(text, sizeof(text));
+	struct mst_secenv_key k;
+	struct mst_diag d = { 0 };
+	FILE *f;
+
+	maker_secret_file(a, path);
+	snprintf(a->cfg.psk_identity, sizeof(a->cfg.psk_identity), "node-7@bbn.example.com");
+	assert_int_equal(maker_seal(a->env, a->crypto, a->cfg.psk_identity, &secret, &w, &k, &d), 0);
+	f = fopen(path, "w");
+	assert_true(f && fwrite(text, 1, w.n, f) == w.n && !fclose(f));
+	b->secret_busy = 2;
+	b->secret_asked = 0;
+	for (unsigned n = 1; n <= 2; n++) {
+		assert_int_equal(knock_for(a, a->cfg.psk_identity), TRIGGER_OTHER_KEY);
+		assert_int_equal(knock(a), TRIGGER_FORGED);      /* the root credential is there meanwhile */
+		assert_int_equal(b->secret_asked, n);
+		assert_string_equal(a->secret_why, "the token is in use");
+		(void)waited(a);
+	}
+	assert_int_equal(knock_for(a, a->cfg.psk_identity), TRIGGER_FORGED);
+	assert_int_equal(knock_for(a, a->cfg.psk_identity), TRIGGER_FORGED);
+	assert_int_equal(b->secret_asked, 3);
+	assert_string_equal(a->secret_why, "");
+	assert_int_equal(unlink(path), 0);
 }
 
 static void an_ended_slot_is_wiped(void **state)
@@ -210,7 +271,8 @@ static void an_ended_slot_is_wiped(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(a_busy_token_is_asked_again), T(ever_more_seldom), T(keys_by_their_canonical_names), T(the_name_for_triggers_has_no_case),
+	const struct CMUnitTest tests[] = { T(a_busy_token_is_asked_again), T(ever_more_seldom), T(a_taken_secret_is_asked_for_again), T(keys_by_their_canonical_names),
+					     T(the_name_for_triggers_has_no_case),
 					     T(an_ended_slot_is_wiped) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

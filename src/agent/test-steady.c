@@ -13,6 +13,7 @@
 #include "agent/briefing.h"
 #include "agent/door.h"
 #include "agent/lan.h"
+#include "agent/test-secret.h"
 #include "agent/ub.h"
 
 static int no_blob(struct mst_secenv *s, const char *name, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d)
@@ -277,6 +278,7 @@ static void what_the_lan_says_leads_to_briefing_nodes_alone(void **state)
 	struct mst_client *c = NULL;
 	struct mst_key key = { .n = 32 };
 	struct mst_diag d = { 0 };
+	char secret[] = "/tmp/mst-steady-psk-XXXXXX";
 
 	snprintf(a->lan[0].fqdn, sizeof(a->lan[0].fqdn), "%s", name);
 	snprintf(a->lan[0].address, sizeof(a->lan[0].address), "%s", lie);
@@ -287,10 +289,11 @@ static void what_the_lan_says_leads_to_briefing_nodes_alone(void **state)
 	assert_int_equal(session_open(a, a, &mef, NULL, NULL, NULL, NULL, &no_client, &c), MST_FAULT_MEMORY);
 	assert_string_equal(dialled, name);
 	/* one that is asked for instructions is dialled there */
-	a->psk.n = 32;
+	maker_secret_file(a, secret);
 	snprintf(b.host, sizeof(b.host), "%s", name);
 	assert_int_equal(brief_session_open(a, &i, &b, 1000, 1000, &no_brief, a, &s, &d), MST_FAULT_MEMORY);
 	assert_string_equal(dialled, lie);
+	assert_int_equal(unlink(secret), 0);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)

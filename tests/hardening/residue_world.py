@@ -214,11 +214,11 @@ def known(w):
 
 
 def briefed(inst):
-    """A node that knows the briefing node and its maker's secret, and nothing else."""
+    """A node that knows the briefing node and its maker's secret, and nothing else; it has taken that into its secure environment."""
     node, bbn = born(inst), Real(inst)
     node.instruct(bbn.instruction())
     dial(node, bbn, add=f'psk_identity = "{node.identity}";\npsk_file = "psk";\nmethods = "psk bbn";\n')
-    return node
+    return took(node)
 
 
 def by_secret_over_coap(inst):
@@ -304,8 +304,15 @@ def between(a, b, port):
     return opened["identity"]
 
 
+def took(node):
+    """Its maker's secret is sealed; what is looked for is what it was."""
+    node.kpm = maker_secret(node)
+    node.agent("secenv", "take", "--yes", check=True)
+    return node
+
+
 def maker_secret(node):
-    return bytes.fromhex(node.psk_file.read_text().split("=")[0].replace("-", ""))
+    return getattr(node, "kpm", None) or bytes.fromhex(node.psk_file.read_text().split("=")[0].replace("-", ""))
 
 
 def by_gba(w, who, naf, ua, btid=None):
@@ -346,7 +353,7 @@ def a1_of(btid, name, key):
 def gather(w):
     inst, nodes = w.inst, w.nodes
     for who in ("agent-psk", "agent-briefed", "agent-coap-psk"):
-        w.belongs(f"{who}-kpm", maker_secret(nodes[who]), who)
+        w.belongs(f"{who}-kpm", maker_secret(nodes[who]))       # between sessions nobody has it, in clear in its file or not
     w.belongs("kc", bytes.fromhex(octets_of(nodes["agent-cert"], w.key_id)), "agent-cert", "agent-peer")
     held = {who: w.root_of(who, node) for who, node in nodes.items()}
     for who, naf, ua in by_a_sim(w):

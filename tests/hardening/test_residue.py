@@ -244,8 +244,8 @@ def left_elsewhere(world, copies):
 
 
 def at_rest(world):
-    """Also the record of a store that a passphrase opens."""
-    return [p for p in files(world.inst.dir) if p.name not in KEY_FILES and p.suffix != ".key"] + [world.nodes["agent-coap"].dir / "state.key"]
+    """Also the record of a store that a passphrase opens, and a maker's secret that was taken."""
+    return [p for p in files(world.inst.dir) if p.name not in KEY_FILES and p.suffix != ".key"] + [world.nodes["agent-coap"].dir / "state.key", world.nodes["agent-briefed"].psk_file]
 
 
 def test_files(world, tmp_path):
@@ -267,6 +267,7 @@ def test_files(world, tmp_path):
 def test_key_files_hold_them(world):
     """The search finds what is there: the files that a key is kept in, by whoever has it."""
     hits, _ = scan(world.needles, [p for p in files(world.inst.dir) if p.name in KEY_FILES])
+    assert "agent-briefed-kpm" in world.keys.keys and "agent-briefed-kpm" not in {h.name for h in hits}
     assert {"agent-psk-kpm", "agent-sim-k", "agent-sim-opc", "kek", "agent-sim-state.key", "agent-coap-secret"} <= {h.name for h in hits}
 
 

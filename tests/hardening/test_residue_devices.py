@@ -19,9 +19,9 @@ from key_card import PAIR, SECRET
 from postgres import Postgres
 from residue import files, private_half, scan
 from residue_ca import public_point
-from residue_world import KPM, World, dig, in_a_handshake, in_store, is_found_when_planted, maker_secret, nothing_is_left, point_of
+from residue_world import KPM, World, dig, in_a_handshake, in_store, is_found_when_planted, maker_secret, nothing_is_left, point_of, took
 from support import Installation, Running, until
-from test_psk_serial import born as born_with_secret
+from test_psk_serial import born as born_with_secret, plain
 from test_secenv import MODULE, Card, Token, Tpm, born, record_of
 
 
@@ -69,6 +69,9 @@ def world(tmp_path_factory):
             stack.callback(device.stop)
         w.nodes = {who: born(inst, device, 901 + i) for i, (who, device) in enumerate(w.device.items())}
         w.nodes["agent-psk"] = born_with_secret(inst)
+        stack.callback((tpm := Tpm(path / "node")).stop)
+        plain(w.nodes["agent-psk"], tpm.settings())
+        took(w.nodes["agent-psk"])
         for who, node in w.nodes.items():
             if who in w.device:
                 inst.muster("command", "cert-prov", node.id)
@@ -100,7 +103,7 @@ def gather(w):
     kept = dig(inst.dir / "keeper")
     w.belongs("kek", kept["kek"], "keeper")
     w.belongs("wrap", kept["wrap"], "keeper")
-    w.belongs("agent-psk-kpm", maker_secret(w.nodes["agent-psk"]), "agent-psk")
+    w.belongs("agent-psk-kpm", maker_secret(w.nodes["agent-psk"]))
     whose = {node.status()["credential"]["keyID"]: who for who, node in w.nodes.items()}
     for i, (purpose, key_id, key) in enumerate(in_store(w, kept["wrap"], "SELECT purpose, key_id, encode(key, 'hex') FROM credential")):
         if purpose == KPM:
@@ -206,6 +209,7 @@ def test_files(world):
     looked = [p for p in files(world.inst.dir, world.ca.dir, world.device["agent-token"].dir) if p.name not in KEY_FILES and p.suffix != ".key"]
     assert {"token.object", "musterd.log", "agent.log"} <= {p.name for p in looked}
     looked += [node.dir / "state.key" for who, node in world.nodes.items() if who in world.device]       # a record, worthless without the device
+    looked.append(world.nodes["agent-psk"].psk_file)             # sealed with what a TPM has
     hits, searched = scan(world.needles, looked)
     assert len(searched) == len(looked) and not hits, hits
 
