@@ -225,7 +225,7 @@ int agent_store_open(const struct agent_config *cfg, struct mst_crypto *c, struc
 	int r = inside_open(cfg, c, ret_s, &passed, d);
 
 	if (!r && passed.r)
-		fprintf(stderr, "muster-agent: %s is not used: %s; the store is in files\n  what to do: %s\n", mst_secenv_kind_text(passed.kind),
+		fprintf(stderr, "muster-agent: %s is not used for this new store: %s\n  what to do: %s\n", mst_secenv_kind_text(passed.kind),
 			inside_words(passed.r, &passed.d), passed.remedy);
 	return r;
 }

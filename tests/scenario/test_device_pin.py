@@ -219,6 +219,13 @@ def test_musterd_gives_a_tpm_a_wrong_pin_once(tmp_path, processes):
         assert inst.ask("keeper", "show")["in"] == "tpm" and device.counted() == 1
         assert not list((inst.dir / "keeper").glob("*.refused"))
         assert inst.stop() == 0
+        # an owner's password is no PIN's refusal
+        device.tool("tpm2_changeauth", "-c", "owner", "secret")
+        owned = run(MUSTERD, "-c", inst.config, check=False)
+        assert owned.returncode != 0 and "owner hierarchy has a password" in owned.stderr and "PIN" not in owned.stderr, owned.stderr
+        device.tool("tpm2_changeauth", "-c", "owner", "-p", "secret")
+        inst.start()
+        assert inst.stop() == 0 and device.counted() == 1
     finally:
         device.stop()
 
