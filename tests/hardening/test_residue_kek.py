@@ -46,7 +46,7 @@ class Places:
             secret = softhsm.keys_of(self.token.dir, self.pin)[softhsm.SECRET_KEY, record[1:17]]
             return hmac.digest(secret, STORE_KEY + record[17:], hashlib.sha256), {"inside": secret}
         with self.tpm.loaded(record[21:]):
-            (self.tpm.dir / "message").write_bytes(STORE_KEY + record[5:21])
+            (self.tpm.dir / "message").write_bytes(b"muster store key 2" + record[1:21])     # the counter's index, and a salt
             self.tpm.tool("tpm2_hmac", "-Q", "-c", "key.ctx", "-p", f"str:{self.pin}", "-o", "mac", "message")
         return (self.tpm.dir / "mac").read_bytes(), {}
 
