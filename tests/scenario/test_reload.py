@@ -1,6 +1,7 @@
 """Story: an operator changes the configuration of what runs. "Reloaded" is a promise about every process; what cannot be taken over at once is told
 and tried again. Nobody's socket goes with a start that fails, and the door is as open as the configuration of now says.
 """
+import contextlib
 import os
 import pathlib
 import re
@@ -165,9 +166,9 @@ def test_the_keeper_has_it_first(failing):
     os.kill(keeper, signal.SIGSTOP)
     failing.inst.process.send_signal(signal.SIGHUP)
     failing.inst.muster("node", "list")             # the engine would have had the time
-    os.kill(keeper, signal.SIGCONT)
+    with contextlib.suppress(ProcessLookupError):   # on a slow machine it was given up, and another one has begun
+        os.kill(keeper, signal.SIGCONT)
     failing.wait("the others", ALL - {"keeper"})
-    # or another one, if it was given up on a slow machine
     said = failing.said()
     assert re.search(r"keeper: (reloaded|ready)", said).start() < said.index("engine: reloaded"), said
 
