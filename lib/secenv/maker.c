@@ -162,7 +162,7 @@ static int open_one(struct mst_secenv *s, struct mst_crypto *c, const struct mak
 int maker_open(struct mst_secenv *s, struct mst_crypto *c, struct mst_view pem, const char *identity, struct mst_key *ret_secret,
 	       struct maker_box *ret, struct mst_diag *d)
 {
-	struct maker_box own, *x = ret ? ret : &own;
+	struct maker_box own = { .b = { 0 } }, *x = ret ? ret : &own;
 	bool inside;
 	size_t at = 0;
 	int r = maker_check(pem, identity, &inside, d), why = 0;

@@ -43,7 +43,7 @@ static int look_for(struct p11_root *p, CK_OBJECT_CLASS *class, const uint8_t id
 /* A public half may be one that is not private: made before they were, or in a token that makes no others. Then there has to be one alone. */
 static int find(struct p11_root *p, CK_OBJECT_CLASS *class, const uint8_t id[P11_ID], CK_OBJECT_HANDLE *ret_h, struct mst_diag *d)
 {
-	CK_OBJECT_HANDLE h[2];
+	CK_OBJECT_HANDLE h[2] = { 0, 0 };
 	CK_ULONG n = 0;
 	int r = look_for(p, class, id, true, h, &n, d);
 
