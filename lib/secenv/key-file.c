@@ -106,23 +106,12 @@ int key_file_read(struct secenv_port *p, struct mst_crypto *c, const char *path,
 int key_file_write(struct secenv_port *p, struct mst_crypto *c, const char *path, enum mst_secenv_kind kind, struct mst_view record,
 		   struct mst_diag *d)
 {
-	const char *slash = strrchr(path, '/');
 	uint8_t b[KEY_FILE_MAX];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
-	char dir[4096];
-	int fd, r;
+	int r = key_file_put(c, kind, record, &w);
 
-	r = key_file_put(c, kind, record, &w);
-	if (r || !w.ok)
-		return r ? r : MST_FAULT_BUG;
-	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
-	fd = p->open(p, AT_FDCWD, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	if (fd < 0) {
-		r = secenv_os_outcome(d, path);
-	} else {
-		r = secenv_write_file(p, fd, slash ? slash + 1 : path, mst_written(&w), d);
-		close(fd);
-	}
+	if (!r)
+		r = w.ok ? secenv_write_path(p, path, mst_written(&w), d) : MST_FAULT_BUG;
 	mst_wipe(b, sizeof(b));
 	return r;
 }

@@ -20,15 +20,7 @@ static int corrupt(struct mst_diag *d, const char *text)
 	return MST_SECENV_CORRUPT;
 }
 
-/* It goes into messages. */
-static bool printable(struct mst_view v)
-{
-	for (size_t i = 0; i < v.n; i++)
-		if (v.p[i] < 0x21 || v.p[i] > 0x7e)
-			return false;
-	return v.n > 0;
-}
-
+/* The identity goes into messages. */
 static bool take_apart(size_t n, struct maker_box *x)
 {
 	struct mst_reader r = mst_reader_of((struct mst_view){ x->b, n });
@@ -40,7 +32,7 @@ static bool take_apart(size_t n, struct maker_box *x)
 	identity = mst_read(&r, mst_read_u8(&r));
 	x->box = mst_read(&r, r.left);
 	x->head = (struct mst_view){ x->b, n - x->box.n };
-	if (!known || !mst_read_end(&r) || !key.n || key.n > sizeof(x->key.b) || !printable(identity) || x->box.n <= MST_BOX_OVERHEAD ||
+	if (!known || !mst_read_end(&r) || !key.n || key.n > sizeof(x->key.b) || !identity.n || !mst_printable_ascii(identity) || x->box.n <= MST_BOX_OVERHEAD ||
 	    x->box.n > MST_BOX_OVERHEAD + MST_KEY_MAX || !mst_view_to_str(identity, x->identity, sizeof(x->identity)))
 		return false;
 	memcpy(x->key.b, key.p, x->key.n = key.n);
@@ -127,7 +119,7 @@ int maker_seal(struct mst_secenv *s, struct mst_crypto *c, const char *identity,
 	int r;
 
 	ret_k->n = 0;
-	if (!secret->n || secret->n > MST_KEY_MAX || !printable(mst_view_str(identity)) || strlen(identity) >= MST_ID_MAX)
+	if (!secret->n || secret->n > MST_KEY_MAX || !identity[0] || !mst_printable_ascii(mst_view_str(identity)) || strlen(identity) >= MST_ID_MAX)
 		return MST_FAULT_BUG;
 	r = c->ops->random(c, fresh, sizeof(fresh));
 	if (!r)

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -102,7 +103,7 @@ static int open_fresh(struct secenv_port *p, int dir, const char *name)
 
 int secenv_write_file(struct secenv_port *p, int dir, const char *name, struct mst_view v, struct mst_diag *d)
 {
-	char fresh[SEALED_NAME_MAX + 16];
+	char fresh[NAME_MAX + 16];       /* whole: cut off it might be the name of the file itself, which has to stay until then */
 	int fd, r, e;
 
 	snprintf(fresh, sizeof(fresh), "%s.new", name);
@@ -132,4 +133,19 @@ int secenv_write_file(struct secenv_port *p, int dir, const char *name, struct m
 		return MST_FAULT_IO;
 	}
 	return 0;
+}
+
+int secenv_write_path(struct secenv_port *p, const char *path, struct mst_view v, struct mst_diag *d)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+	int fd, r;
+
+	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
+	fd = p->open(p, AT_FDCWD, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return secenv_os_outcome(d, path);
+	r = secenv_write_file(p, fd, slash ? slash + 1 : path, v, d);
+	close(fd);
+	return r;
 }

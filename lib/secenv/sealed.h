@@ -63,6 +63,8 @@ bool sealed_exists(const struct sealed *s, const char *name);
 /* Write-new, fsync, rename, fsync(dir); `dir` is a directory's descriptor. */
 MST_MUST_CHECK int secenv_write_file(struct secenv_port *p, int dir, const char *name, struct mst_view v,
 				     struct mst_diag *d);
+/* The same by its path. */
+MST_MUST_CHECK int secenv_write_path(struct secenv_port *p, const char *path, struct mst_view v, struct mst_diag *d);
 
 /* mst_secenv_open() and mst_secenv_file_open() on another port. */
 struct secenv_root;

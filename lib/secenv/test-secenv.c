@@ -389,6 +389,30 @@ static void the_key_file_is_looked_at(void **state)
 	s->ops->close(s);
 }
 
+/* What is written first has a name of its own, however long that of the file is: no other file's, and not the file's itself. */
+static void a_long_name(void **state)
+{
+	char name[80], path[2][200], b[8];
+	FILE *f;
+
+	(void)state;
+	for (size_t n = 56; n < 72; n++) {
+		memset(name, 'k', sizeof(name));
+		for (int i = 0; i < 2; i++)      /* and one that is as its beginning */
+			snprintf(path[i], sizeof(path[i]), "%s/%.*s", top, (int)(i ? 63 : n), name);
+		f = fopen(path[1], "w");
+		assert_true(f && fputs("other", f) >= 0 && fclose(f) == 0);
+		assert_int_equal(secenv_write_path(secenv_port_real(), path[0], MST_VIEW_LIT("ours"), NULL), 0);
+		for (int i = 0; i < 2; i++) {
+			f = fopen(path[i], "r");
+			assert_true(f && fgets(b, sizeof(b), f) && fclose(f) == 0);
+			assert_string_equal(b, i && n != 63 ? "other" : "ours");
+		}
+		assert_int_equal(unlink(path[0]), 0);
+		(void)unlink(path[1]);
+	}
+}
+
 /* The directory of the key file need not be ours alone: what stands where it is written first is not written into. */
 static void a_key_goes_through_nobody_elses_file(void **state)
 {
@@ -552,7 +576,7 @@ int main(void)
 		T(a_damaged_record_of_slots_has_a_second_copy),
 		T(every_turned_bit_and_every_cut_is_noticed),
 		T(what_is_left_over_is_no_fresh_start), T(files_cannot_change_places),
-		T(the_key_file_is_looked_at), T(a_secret_that_a_list_gives_to_us_alone),
+		T(the_key_file_is_looked_at), T(a_long_name), T(a_secret_that_a_list_gives_to_us_alone),
 		T(a_key_goes_through_nobody_elses_file),
 		T(credentials_as_octets),
 		T(the_longest_credential_fits),

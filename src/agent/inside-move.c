@@ -50,19 +50,7 @@ static int blob_of(void *ctx, struct mst_secenv *from, struct mst_secenv *to, co
 
 static int write_file(const char *path, const struct mst_writer *w, struct mst_diag *d)
 {
-	const char *slash = strrchr(path, '/');
-	char dir[AGENT_PATH_MAX];
-	int fd, r;
-
-	if (!w->ok)
-		return MST_FAULT_BUG;
-	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return secenv_os_outcome(d, path);
-	r = secenv_write_file(secenv_port_real(), fd, slash ? slash + 1 : path, mst_written(w), d);
-	close(fd);
-	return r;
+	return w->ok ? secenv_write_path(secenv_port_real(), path, mst_written(w), d) : MST_FAULT_BUG;
 }
 
 /* The file of the setting `key` with these keys. */
