@@ -74,8 +74,8 @@ int mst_secenv_place_open(const struct mst_secenv_place *p, enum mst_secenv_kind
 	return mst_secenv_guarded_open(&how, ret, d);
 }
 
-int mst_secenv_place_works(const struct mst_secenv_place *p, enum mst_secenv_kind kind, struct mst_secenv_guard *guard, struct mst_crypto *c,
-			   struct mst_diag *d)
+int mst_secenv_place_works(const struct mst_secenv_place *p, enum mst_secenv_kind kind, unsigned what, struct mst_secenv_guard *guard,
+			   struct mst_crypto *c, struct mst_diag *d)
 {
 	struct secenv_root *root = NULL;
 	int r;
@@ -85,7 +85,7 @@ int mst_secenv_place_works(const struct mst_secenv_place *p, enum mst_secenv_kin
 	r = mst_secenv_place_open(p, kind, guard, c, &root, d);
 	if (r)
 		return r;
-	r = secenv_root_try(root, root->ops->key_make ? ROOT_KEYS : ROOT_STORE, d);
+	r = secenv_root_try(root, what, d);
 	root->ops->free(root);
 	return r;
 }

@@ -14,8 +14,11 @@ struct mst_secenv_place {
 /* 0, an outcome of the device, or a fault. Under that guard, as the root is then; it may be NULL, and like the place's texts outlives the root. */
 MST_MUST_CHECK int mst_secenv_place_open(const struct mst_secenv_place *p, enum mst_secenv_kind kind, struct mst_secenv_guard *guard,
 					 struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d);
-/* Does it do what the server wants of it? A key pair is made, signs and goes again; a secret gives its key. It leaves nothing behind. */
-MST_MUST_CHECK int mst_secenv_place_works(const struct mst_secenv_place *p, enum mst_secenv_kind kind, struct mst_secenv_guard *guard,
+/*
+ * Does it do what the server wants of it? ROOT_KEYS for a CA's key: a pair is made, signs and goes again. ROOT_STORE for what keys are encrypted by: it
+ * gives such a key. It leaves nothing behind.
+ */
+MST_MUST_CHECK int mst_secenv_place_works(const struct mst_secenv_place *p, enum mst_secenv_kind kind, unsigned what, struct mst_secenv_guard *guard,
 					  struct mst_crypto *c, struct mst_diag *d);
 /* Could this machine have a TPM 2.0 that nobody named? */
 bool mst_secenv_place_tpm_there(void);

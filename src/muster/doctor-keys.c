@@ -19,12 +19,15 @@ static const struct { enum mst_secenv_kind kind; const char *backend, *words; } 
 static const char *const groups[] = { "keeper_key", "ca_key" };
 #define FILES 3                              /* secret, PIN and module */
 
+/* What the two keys want of a place: that it gives what others are encrypted by, that it makes a pair and signs. */
+enum { FOR_KEK, FOR_CA, FOR__COUNT };
+
 struct places {
 	char seen[700];
 	const char *group[AT__COUNT];        /* whose settings name it */
 	struct mst_secenv_place place[AT__COUNT];
-	int r[AT__COUNT];                    /* what it said when it was tried */
-	bool works[AT__COUNT];
+	int r[AT__COUNT][FOR__COUNT];        /* what it said when it was tried; 0: it works */
+	bool tried[AT__COUNT];
 	char file[MST_COUNT(groups)][FILES][PATH_MAX];
 };
 
@@ -120,20 +123,44 @@ static int as_used(struct doctor *d, size_t i, struct mst_diag *why)
 	return r;
 }
 
+static const char *words_of(int r, const struct mst_diag *why)
+{
+	return why->text[0] ? why->text : r < 0 ? mst_fault_text(r) : "refused";
+}
+
+static int ask(const struct places *p, size_t i, unsigned what, struct mst_secenv_guard *guard, struct mst_diag *why)
+{
+	return mst_secenv_place_works(&p->place[i], at[i].kind, what, guard, mst_crypto_openssl(), why);
+}
+
+/* A device may do one of the two only; what cannot be asked at all is asked once, and what is no device makes no pairs. */
 static void try(struct doctor *d, struct places *p, size_t i)
 {
+	struct mst_diag why[FOR__COUNT] = { 0 };
 	struct mst_secenv_guard guard;
-	struct mst_diag why = { 0 };
-	char text[300];
-	int r = as_used(d, i, &why);
+	const bool device = i < AT_SECRET;
+	char text[300] = "works";
+	int *r = p->r[i], used = as_used(d, i, &why[FOR_CA]);
 
 	guard_of(d, &p->place[i], &guard);
-	if (r < 0)
-		r = mst_secenv_place_works(&p->place[i], at[i].kind, &guard, mst_crypto_openssl(), &why);
-	snprintf(text, sizeof(text), "tried, and it does not work: %.200s", why.text[0] ? why.text : r < 0 ? mst_fault_text(r) : "refused");
-	p->r[i] = r;
-	p->works[i] = !r;
-	say_more(p, at[i].backend, i == AT_TOKEN ? shown(p->place[i].token) : i == AT_TPM ? shown(p->place[i].tcti) : "", r ? text : "works");
+	r[FOR_CA] = used >= 0 ? used : ask(p, i, device ? ROOT_KEYS : ROOT_STORE, &guard, &why[FOR_CA]);
+	r[FOR_KEK] = r[FOR_CA];
+	/* a TPM that musterd uses may have room for nobody else; each can do both */
+	if (device && (r[FOR_CA] == MST_SECENV_NOT_OFFERED || (!r[FOR_CA] && (used < 0 || i == AT_TOKEN))))
+		r[FOR_KEK] = ask(p, i, ROOT_STORE, &guard, &why[FOR_KEK]);
+	if (r[FOR_CA] && r[FOR_KEK])
+		snprintf(text, sizeof(text), "tried, and it does not work: %.200s", words_of(r[FOR_CA], &why[FOR_CA]));
+	else if (r[FOR_CA])
+		snprintf(text, sizeof(text), "works for the key-encryption key, and not for the CA's: %.200s", words_of(r[FOR_CA], &why[FOR_CA]));
+	else if (r[FOR_KEK])
+		snprintf(text, sizeof(text), "works for the CA's key, and not for the key-encryption key: %.200s", words_of(r[FOR_KEK], &why[FOR_KEK]));
+	p->tried[i] = true;
+	say_more(p, at[i].backend, i == AT_TOKEN ? shown(p->place[i].token) : i == AT_TPM ? shown(p->place[i].tcti) : "", text);
+}
+
+static bool works(const struct places *p, size_t i, int what)
+{
+	return p->tried[i] && !p->r[i][what];
 }
 
 static void each_token(void *arg, const char *label, bool initialised)
@@ -240,7 +267,7 @@ static void judge(struct doctor *d, const struct places *p, bool ca, size_t best
 {
 	const char *group = ca ? "ca_key" : "keeper_key", *said = text_at(d, group, "backend", NULL);
 	size_t now = place_named(said ? said : "file");
-	bool broken = said && p->group[now] && !p->works[now];
+	bool broken = said && p->group[now] && !works(p, now, ca ? FOR_CA : FOR_KEK);
 	char text[200], remedy[1600] = "";
 	struct mst_writer w = mst_writer_of(remedy, sizeof(remedy) - 1);
 
@@ -248,7 +275,7 @@ static void judge(struct doctor *d, const struct places *p, bool ca, size_t best
 		 now > best && said ? ", and musterd.conf wants no other" : "");
 	if (broken) {
 		mst_put_str(&w, ca ? "without it nothing is certified, revoked or sealed: " : "without it the keeper does not start again: ");
-		mst_put_str(&w, mst_secenv_server_remedy(p->r[now]));
+		mst_put_str(&w, mst_secenv_server_remedy(p->r[now][ca ? FOR_CA : FOR_KEK]));
 	} else if (ca) {
 		mst_put_str(&w, "a CA's key stays where it was made. A new installation has it there with: ");
 		put_ca_option(&w, p, best);
@@ -271,12 +298,12 @@ void doctor_keys(struct doctor *d)
 	size_t kek = 0, ca;
 
 	look(d, &p);
-	while (kek < AT_FILE && !p.works[kek])
+	while (kek < AT_FILE && !works(&p, kek, FOR_KEK))
 		kek++;
 	if (config_lookup_string(&d->conf, "processes", &how) == CONFIG_TRUE)
 		single = !strcmp(how, "single");
 	/* no secret makes a key of the CA's safer than the keeper's key, which it is encrypted by; a TPM wants a process of its own */
-	ca = p.works[AT_TPM] && !single ? AT_TPM : p.works[AT_TOKEN] ? AT_TOKEN : AT_FILE;
+	ca = works(&p, AT_TPM, FOR_CA) && !single ? AT_TPM : works(&p, AT_TOKEN, FOR_CA) ? AT_TOKEN : AT_FILE;
 	doctor_finding(d, true, "places for keys", p.seen, "");
 	judge(d, &p, false, kek);
 	judge(d, &p, true, ca);

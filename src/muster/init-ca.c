@@ -54,7 +54,7 @@ bool init_ca_parse(struct init_ca *ca, const char *where, const char *pin_file, 
 static int try_tpm(const struct mst_secenv_place *p, struct mst_diag *d)
 {
 	setenv("TSS2_LOG", "all+NONE", 0);
-	return mst_secenv_place_works(p, MST_SECENV_TPM, NULL, mst_crypto_openssl(), d);
+	return mst_secenv_place_works(p, MST_SECENV_TPM, ROOT_KEYS, NULL, mst_crypto_openssl(), d);
 }
 
 static void each_token(void *arg, const char *label, bool initialised)

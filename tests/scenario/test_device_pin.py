@@ -193,6 +193,27 @@ def test_no_pin_costs_one_try(node, tmp_path):
         device.stop()
 
 
+
+@pytest.mark.parametrize("lacks,kek,ca", [("0x350", False, True), ("0x251", False, True), ("0x1040", True, False), ("0x1041", True, False)],
+                         ids=["CKM_GENERIC_SECRET_KEY_GEN", "CKM_SHA256_HMAC", "CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA"])
+def test_a_servers_token_that_lacks_a_mechanism(tmp_path, monkeypatch, lacks, kek, ca):
+    """The CA's key wants pairs of it, the key-encryption key HMAC: it is named for what it can do."""
+    device = PinToken(tmp_path)
+    for name, value in {**device.env, "TOKEN_LACKS": lacks}.items():
+        monkeypatch.setenv(name, value)
+    inst = Installation(tmp_path / "inst")
+    module = BUILD.resolve() / "lib/secenv/test-token-lacking.so"
+    inst.configure(add=f'\nkeeper_key = {{ backend = "file"; module = "{module}"; token = "node"; pin_file = "{device.pin}"; }};\n')
+    found = {f["check"]: f for f in json.loads(inst.muster("--json", "doctor", check=False).stdout)}
+    works, fails = ("the CA's key", "the key-encryption key") if ca else ("the key-encryption key", "the CA's")
+    said = found["places for keys"]["detail"]
+    assert re.search(rf"^pkcs11 node: works for {works}, and not for {fails}: ([\w ]+: )?the token cannot do this, file: works", said), said
+    for what, good in (("key-encryption key", kek), ("CA key", ca)):
+        place = found[f"place of the {what}"]
+        assert f"the best that works here is {'pkcs11' if good else 'file'}" in place["detail"] and ("pkcs11" in place["remedy"]) == (good and what == "CA key"), place
+    assert not device.left()
+
+
 @pytest.mark.parametrize("processes", ["split", "single"])
 def test_musterd_gives_a_tpm_a_wrong_pin_once(tmp_path, processes):
     """The key-encryption key's: opening a TPM shows it no PIN, what comes then does."""
