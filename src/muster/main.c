@@ -85,6 +85,12 @@ static const struct command *find_command(const struct command *table, size_t n,
 	return NULL;
 }
 
+/* As everywhere behind --help; and alone, as it is said to a group: no installation is meant that is called so (./help is). */
+static bool wants_words(const char *prefix, int argc, char **argv)
+{
+	return argc > 1 && (strcmp(argv[argc - 1], "--help") == 0 || (argc == 2 && strcmp(argv[1], "help") == 0 && strcmp(prefix, "muster") == 0));
+}
+
 int run_command(struct muster *m, const struct command *table, size_t n, const char *prefix, int argc, char **argv)
 {
 	const struct command *c = argc ? find_command(table, n, argv[0]) : NULL;
@@ -101,7 +107,7 @@ int run_command(struct muster *m, const struct command *table, size_t n, const c
 	}
 	running = c;
 	running_prefix = prefix;
-	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert &&
+	if (wants_words(prefix, argc, argv) && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert &&
 	    c->run != cmd_bundle && c->run != cmd_command && c->run != cmd_rule && c->run != cmd_sim && c->run != cmd_audit && c->run != cmd_approve &&
 	    c->run != cmd_keeper && c->run != cmd_gba && !(c->run == cmd_events && argc == 3 && argv[1][0] != '-')) {
 		print_command(prefix, c, stdout);

@@ -38,12 +38,12 @@ def test_help_and_version(program):
     assert run(program, "--nonsense", check=False).returncode == 2
 
 
-def test_every_command_explains_itself():
+def test_every_command_explains_itself(tmp_path):
     commands = re.findall(r"^  ([a-z]+) +\S", run(MUSTER, "--help").stdout, re.M)
     assert {"init", "node", "subscription", "cert", "events", "status", "doctor", "demo"} <= set(commands)
     for name in commands:
-        done = run(MUSTER, name, "--help")
-        assert name in done.stdout, name
+        done, same = (run(MUSTER, name, words, cwd=tmp_path).stdout for words in ("--help", "help"))
+        assert name in done and same == done and not list(tmp_path.iterdir()), name
 
 
 def test_events_verify_explains_itself():
