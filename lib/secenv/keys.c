@@ -258,6 +258,9 @@ int secenv_spki(const uint8_t xy[64], uint8_t *ret_spki, size_t cap, size_t *ret
 
 /* --- words --- */
 
+/* What `muster-agent secenv take` sealed for the same device is lost with it. */
+#define SECRET_TOO " (a maker's secret that was taken into it has to be given anew: muster node secret)"
+
 const char *mst_secenv_remedy(int r)
 {
 	switch (r) {
@@ -281,13 +284,13 @@ const char *mst_secenv_remedy(int r)
 		       "use another back end (secenv.backend)";
 	case MST_SECENV_CLEARED:
 		return "put the device back that this store was made with; when it is gone or was cleared, so are the keys: "
-		       "muster-agent reset --yes, and the node bootstraps anew";
+		       "muster-agent reset --yes, and the node bootstraps anew" SECRET_TOO;
 	case MST_SECENV_STALE:
 		return "put the newest state back: this is an older copy of it, and what it holds may have been replaced; without the "
 		       "newest: muster-agent reset --yes, and the node bootstraps anew";
 	case MST_SECENV_CHANGED:
 		return "start the machine as it was when the store was made (firmware, boot loader, kernel); after a wanted change: "
-		       "muster-agent reset --yes, and the node bootstraps anew";
+		       "muster-agent reset --yes, and the node bootstraps anew" SECRET_TOO;
 	case MST_SECENV_OTHER: return "set secenv.backend to what the store is bound to, or take the store to the other one: muster-agent secenv move, "
 		       "with the settings of both";
 	case MST_SECENV_NOT_OFFERED: return "use a back end that has it; muster-agent doctor says what this machine offers";

@@ -65,14 +65,16 @@ int maker_check(struct mst_view pem, const char *identity, bool *ret_inside, str
 {
 	struct maker_box x;
 	size_t at = 0, found = 0;
+	bool inside = true;
 	int r;
 
 	while (!(r = maker_read(pem, &at, &x, d)) && x.key.n) {
 		if (strcmp(x.identity, identity))
 			return other_identity(&x, d);
-		*ret_inside = mst_secenv_key_inside(&x.key);
+		inside = inside && mst_secenv_key_inside(&x.key);
 		found++;
 	}
+	*ret_inside = inside && found;
 	return r ? r : found ? 0 : MST_SECENV_NONE;
 }
 

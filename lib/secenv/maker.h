@@ -34,7 +34,7 @@ bool maker_is_sealed(struct mst_view pem);
 MST_MUST_CHECK int maker_read(struct mst_view pem, size_t *at, struct maker_box *ret, struct mst_diag *d);
 /*
  * Every block is read, whether it can be opened or not, and is of that identity. 0; NONE: there is none; CORRUPT; OTHER: it is of another identity.
- * *ret_inside: what opens the last one is in a device.
+ * *ret_inside: what opens it is in a device, whichever block one has.
  */
 MST_MUST_CHECK int maker_check(struct mst_view pem, const char *identity, bool *ret_inside, struct mst_diag *d);
 

@@ -48,9 +48,15 @@ static int blob_of(void *ctx, struct mst_secenv *from, struct mst_secenv *to, co
 	return r;
 }
 
+/* None of the store's: named whole. */
 static int write_file(const char *path, const struct mst_writer *w, struct mst_diag *d)
 {
-	return w->ok ? secenv_write_path(secenv_port_real(), path, mst_written(w), d) : MST_FAULT_BUG;
+	int r = w->ok ? secenv_write_path(secenv_port_real(), path, mst_written(w), d) : MST_FAULT_BUG;
+	const struct mst_diag in = *d;
+
+	if (r)
+		mst_diag_set(d, 0, path, in.text, NULL);
+	return r;
 }
 
 /* The file of the setting `key` with these keys. */
@@ -174,12 +180,21 @@ int inside_settle(const struct agent_config *cfg, struct mst_crypto *c, struct m
 
 /* --- the command --- */
 
+/* One of the node's own files, of which the store knows nothing: named whole, or as much of that as there is room for. */
+static bool is_of_the_node(const struct agent_config *cfg, const struct mst_diag *d)
+{
+	size_t n = strlen(d->field);
+
+	return n && (!strncmp(d->field, cfg->psk_file, n) || !strncmp(d->field, cfg->key, n)) && strchr(d->field, '/');
+}
+
 static int complain(const struct agent_config *cfg, int r, const struct mst_diag *d)
 {
 	char words[AGENT_PATH_MAX + 192];
 
 	agent_store_words(cfg, d, r, words, sizeof(words));
-	fprintf(stderr, "%s\n  what to do: %s\n", words, r == MST_SECENV_OTHER ? "nothing" : agent_store_remedy(r));
+	fprintf(stderr, "%s\n  what to do: %s\n", words, r == MST_SECENV_OTHER ? "nothing" : is_of_the_node(cfg, d) ?
+		"let this user write in the directory of this file, and make room on its disk" : agent_store_remedy(r));
 	return r < 0 ? EXIT_FAULT : EXIT_REFUSED;
 }
 
@@ -218,6 +233,12 @@ static int target_of(const struct agent_config *cfg, struct mst_crypto *c, const
 	return EXIT_REFUSED;
 }
 
+/* One that cannot be looked at is none that is not there: left behind, nothing would open it. */
+static bool is_absent(const char *path)
+{
+	return !path[0] || (access(path, F_OK) && errno == ENOENT);
+}
+
 /* The initial key, when it is one of the secure environment; a device's own cannot come along. */
 static int find_initial(struct moving *m, struct mst_secenv *env)
 {
@@ -227,7 +248,7 @@ static int find_initial(struct moving *m, struct mst_secenv *env)
 	size_t n = 0;
 	int r;
 
-	if (!cfg->key[0] || access(cfg->key, F_OK))
+	if (is_absent(cfg->key))
 		return 0;
 	r = agent_read_secret(cfg->key, &pem, &n, &d);
 	if (r) {
@@ -254,12 +275,13 @@ static int find_secret(struct moving *m, struct mst_secenv *env)
 	char words[AGENT_PATH_MAX + 288];
 	int r;
 
-	if (!m->cfg->psk_file[0] || access(m->cfg->psk_file, F_OK))
+	if (is_absent(m->cfg->psk_file))
 		return 0;
 	r = inside_secret_read(m->cfg, env, m->c, &secret, &m->sealed, &d);
 	mst_key_wipe(&secret);
-	if (!r || !m->sealed)
-		return 0;                        /* in clear, or none: it stays as it is */
+	if (!r)
+		return 0;                        /* in clear it stays as it is; sealed it comes along */
+	/* what cannot be read may be sealed, and after the move nothing would open it */
 	fprintf(stderr, "%s; nothing was changed\n  what to do: mend that first, or take psk_file out of the settings: a secret that does not open cannot come along\n",
 		agent_file_words(words, sizeof(words), m->cfg->psk_file, &d, r));
 	return r < 0 ? EXIT_FAULT : EXIT_REFUSED;
@@ -348,7 +370,7 @@ int ctl_move(const struct agent_config *cfg, const char *to, bool yes)
 			mst_secenv_kind_text(kind));
 		return EXIT_USAGE;
 	}
-	fd = ctl_lock_state(cfg);
+	fd = ctl_may_write(cfg) ? ctl_lock_state(cfg) : -1;
 	if (fd < 0)
 		return EXIT_REFUSED;
 	code = look(&m, &old);

@@ -91,10 +91,10 @@ int inside_secret(struct agent *a, struct mst_key *ret, struct mst_diag *d)
 	return r;
 }
 
-/* The file is good, and the device does not open it now: that may be otherwise when the secret is wanted. */
+/* The file is good, and the device does not open it now, or fails: that may be otherwise when the secret is wanted. */
 static bool may_come_back(int r)
 {
-	return r > 0 && r != MST_SECENV_CORRUPT && r != MST_SECENV_OTHER && r != INSIDE_NOT_READ;
+	return r != MST_SECENV_CORRUPT && r != MST_SECENV_OTHER && r != INSIDE_NOT_READ && r != MST_FAULT_BUG;
 }
 
 int inside_secret_load(struct agent *a, struct mst_diag *d)
@@ -318,6 +318,23 @@ static int carry_out(const struct taking *t)
 	return written ? complain_write(t, r, &d) : complain(t, r, &d);
 }
 
+/* A store that begins beside a device of this machine is no place for what is to be safe from a stolen disk: that is for a person to say. */
+static int look_at_device(const struct taking *t)
+{
+	struct inside_choice choice = { .kind = MST_SECENV_FILE };
+	enum mst_secenv_kind there;
+	struct mst_diag d = { 0 };
+	int r = mst_secenv_kind_of(t->cfg->key_file, t->c, &there, &d);
+
+	if (r != MST_SECENV_NONE || inside_choose(t->cfg, t->c, NULL, 0, &choice, &d) || !choice.passed.r)
+		return 0;                /* what is wrong is told by who opens it */
+	fprintf(stderr, "muster-agent secenv take: this machine has a %s that cannot be used: %s; nothing was changed\n  what to do: %s; or say secenv.backend = \"%s\" "
+		"to have the secret there\n", mst_secenv_kind_text(choice.passed.kind), inside_words(choice.passed.r, &choice.passed.d),
+		choice.passed.r == MST_SECENV_ABSENT ? "run this as the agent's unit does (runuser -u muster-agent -g muster-agent -G tss -- muster-agent ...)" :
+		choice.passed.remedy, mst_secenv_kind_text(choice.kind));
+	return EXIT_REFUSED;
+}
+
 static int take(struct taking *t)
 {
 	enum mst_secenv_kind kind = MST_SECENV_FILE;
@@ -334,6 +351,9 @@ static int take(struct taking *t)
 		return complain(t, r, &d);
 	if (sealed)              /* since we looked */
 		return say(t, "somebody else has just taken it", "nothing");
+	code = look_at_device(t);
+	if (code)
+		return code;
 	r = agent_store_open(t->cfg, t->c, &t->env, &d);
 	if (r) {
 		agent_store_words(t->cfg, &d, r, words, sizeof(words));
@@ -355,6 +375,22 @@ static bool taken_already(const struct agent_config *cfg)
 	return how && strcmp(how, "clear") != 0;
 }
 
+/* The one that took it may have ended before it was sure of that. */
+static int say_already(struct taking *t)
+{
+	struct mst_diag d = { 0 };
+	int code = find_dir(t);
+
+	if (code)
+		return code;
+	if (fsync(t->dir)) {
+		(void)secenv_os_outcome(&d, "");
+		return complain_write(t, MST_FAULT_IO, &d);
+	}
+	printf("%s: the secret is in the secure environment already\n", t->cfg->psk_file);
+	return EXIT_DONE;
+}
+
 int ctl_take(const struct agent_config *cfg, bool yes)
 {
 	struct taking t = { .cfg = cfg, .c = mst_crypto_openssl(), .dir = -1 };
@@ -368,15 +404,17 @@ int ctl_take(const struct agent_config *cfg, bool yes)
 	if (code)
 		return code;
 	if (taken_already(cfg)) {
-		printf("%s: the secret is in the secure environment already\n", cfg->psk_file);
-		return EXIT_DONE;
+		code = say_already(&t);
+		if (t.dir >= 0)
+			close(t.dir);
+		return code;
 	}
 	if (!yes) {
 		fprintf(stderr, "muster-agent secenv take: the maker's secret in %s is sealed with a key of the secure environment, and the file is replaced by one that is "
 				"worth nothing without that; there is no way back but another secret. The agent must not run; say --yes\n", cfg->psk_file);
 		return EXIT_USAGE;
 	}
-	fd = ctl_lock_state(cfg);
+	fd = ctl_may_write(cfg) ? ctl_lock_state(cfg) : -1;
 	if (fd < 0)
 		return EXIT_REFUSED;
 	code = take(&t);

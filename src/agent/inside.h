@@ -103,6 +103,8 @@ int ctl_doctor(const struct agent_config *cfg, bool json);
 int ctl_request(const struct agent_config *cfg, const char *name, const char *out);
 /* For commands that want the state for themselves: a descriptor that holds it; -1, and told, when an agent runs. */
 int ctl_lock_state(const struct agent_config *cfg);
+/* Files that this process makes its agent will be able to read; else false, and told: root does it for an agent of another user's. */
+bool ctl_may_write(const struct agent_config *cfg);
 /* The store to another back end (inside-move.c); without `yes` it only says what that means. */
 int ctl_move(const struct agent_config *cfg, const char *to, bool yes);
 /* The secret of psk_file into the store (inside-secret.c); without `yes` it only says what that means. */

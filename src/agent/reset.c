@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,26 @@ int ctl_lock_state(const struct agent_config *cfg)
 	if (fd >= 0)
 		close(fd);
 	return -1;
+}
+
+bool ctl_may_write(const struct agent_config *cfg)
+{
+	const char *const files[] = { cfg->state, cfg->psk_file };
+	const struct passwd *user;
+	char name[64], number[16];
+	struct stat st;
+
+	for (size_t i = 0; geteuid() == 0 && i < MST_COUNT(files); i++) {
+		if (!files[i][0] || stat(files[i], &st) || st.st_uid == 0)
+			continue;
+		user = getpwuid(st.st_uid);
+		snprintf(number, sizeof(number), "%u", (unsigned)st.st_uid);
+		snprintf(name, sizeof(name), "%s", user ? user->pw_name : number);
+		fprintf(stderr, "muster-agent: %s: belongs to user %s, whose agent could not read what root writes; nothing was changed\n  what to do: runuser -u %s -g %s "
+			"[-G tss, with a TPM] -- muster-agent ...\n", files[i], name, name, name);
+		return false;
+	}
+	return true;
 }
 
 static void point(const struct agent_config *cfg, const char *name)
