@@ -31,6 +31,13 @@ def verify(*files):
     return done.returncode, done.stdout + done.stderr
 
 
+def lines_of(path):
+    """Each is ended by one LF; what str.splitlines() ends lines at, too, may stand in an entry."""
+    *lines, rest = path.read_text().split("\n")
+    assert not rest
+    return lines
+
+
 def shorten(inst, keep):
     before = inst.ask("status")["lastEvent"]
     inst.configure(add=f"\naudit = {{ max_events = {keep}; }};\n")
@@ -62,14 +69,14 @@ def test_seals_of_a_copy(inst, tmp_path):
     copy.write_text(text.replace(found[0], found[0][:-2] + f"{int(found[1], 16) ^ 1:02x}"))
     assert verify(copy)[0] == 0 and verify(copy, "--ca", ca)[0] == 1
     # the entry that was sealed elsewhere is cut off
-    copy.write_text("".join(line + "\n" for line in last_line_gone(text.splitlines())))
+    copy.write_text("".join(line + "\n" for line in last_line_gone(text.split("\n")[:-1])))
     assert verify(copy)[0] == 0
     status, said = verify(copy, "--seal", kept)
     assert status == 1 and "the end is missing" in said, said
     # one that nobody has sealed is none that the installation's CA stands for, but for a seal that was kept
     status, said = verify(copy, "--ca", ca)
     assert status == 1 and "no seal in it" in said and "is whole" not in said, said
-    copy.write_text("".join(line + "\n" for line in text.splitlines() if "seal" not in json.loads(line)))
+    copy.write_text("".join(line + "\n" for line in text.split("\n")[:-1] if "seal" not in json.loads(line)))
     assert verify(copy, "--ca", ca)[0] == 1 and verify(copy, "--ca", ca, "--seal", kept)[0] == 0
     kept.write_text(kept.read_text().replace("seq=", "seq=1"))
     assert verify(copy, "--ca", ca, "--seal", kept)[0] == 3 and verify(copy, "--seal", other)[0] == 3
@@ -78,7 +85,7 @@ def test_seals_of_a_copy(inst, tmp_path):
 def test_copies_join_over_a_shortening(inst, tmp_path):
     first, second, third = (tmp_path / f"{n}.jsonl" for n in "123")
     inst.muster("audit", "export", "--out", first)
-    lines = [json.loads(line) for line in first.read_text().splitlines()]
+    lines = [json.loads(line) for line in lines_of(first)]
     last = inst.ask("status")["lastEvent"]
     assert lines[0] == {"anchor": {"seq": 0, "hash": "0" * 64}}
     seals = [line for line in lines if "seal" in line]
@@ -99,7 +106,7 @@ def test_copies_join_over_a_shortening(inst, tmp_path):
     assert audit_check.verify([first, second], (inst.dir / "keeper/ca.pem").read_bytes())[0] > last
     assert verify(second, first)[0] == 1
     inst.muster("audit", "export", "--out", third)                         # the log that is left
-    assert json.loads(third.read_text().splitlines()[0])["anchor"]["told"] == inst.ask("status")["lastEvent"]
+    assert json.loads(lines_of(third)[0])["anchor"]["told"] == inst.ask("status")["lastEvent"]
     assert verify(third)[0] == 0
     assert audit_check.verify([third], (inst.dir / "keeper/ca.pem").read_bytes())[1] >= last
     assert "is whole" in inst.muster("audit", "verify").stdout
@@ -139,25 +146,84 @@ FORGERIES = {
 }
 
 
-@pytest.mark.parametrize("name", FORGERIES)
-def test_a_changed_copy_is_found_out(inst, tmp_path, name):
-    forge, words = FORGERIES[name]
+@pytest.fixture(scope="module")
+def short(inst, tmp_path_factory):
+    """Lines of a copy whose beginning retention removed, without seals. Nothing more is removed while copies are made."""
     shorten(inst, 8)
-    good, bad = tmp_path / "good", tmp_path / "bad"
-    inst.muster("audit", "export", "--out", good)
-    text = forge([line for line in good.read_text().splitlines() if "seal" not in json.loads(line)])
-    bad.write_text("".join(line + "\n" for line in text))
-    status, said = verify(bad)
+    inst.stop()
+    inst.configure()
+    inst.start()
+    copy = tmp_path_factory.mktemp("short") / "copy"
+    inst.muster("audit", "export", "--out", copy)
+    assert verify(copy)[0] == 0 and audit_check.verify([copy], (inst.dir / "keeper/ca.pem").read_bytes())
+    return [line for line in lines_of(copy) if "seal" not in json.loads(line)]
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_changed_copy_is_found_out(inst, short, tmp_path, name):
+    forge, words = FORGERIES[name]
+    refused(inst, tmp_path / "bad", forge(short), words)
+
+
+def put(path, lines):
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line, ensure_ascii=False)) + "\n" for line in lines))
+
+
+def refused(inst, path, lines, words, *more):
+    """By the one reader and by the other one."""
+    put(path, lines)
+    status, said = verify(path, *more)
     assert status == 1 and words in said, said
     with pytest.raises((audit_check.Wrong, ValueError, KeyError)):
-        audit_check.verify([bad], (inst.dir / "keeper/ca.pem").read_bytes())
+        audit_check.verify([path], (inst.dir / "keeper/ca.pem").read_bytes())
+
+
+# --- entries from before a text was UTF-8 at once, and characters that end a line elsewhere ---
+
+OLD = b"caf\xe9 \xff", b"a name that was cut within a character: caf\xc3"
+LINES = "one\x85two\u2028three\u2029four"
+
+
+def put_entry(db, who, why):
+    seq, before = db.execute("SELECT seq, hash FROM event ORDER BY seq DESC").fetchone()
+    row = {"seq": seq + 1, "at": 1700000000, "role": b"admin", "what": b"node.renamed", "node": 0, "who": who, "attempt": b"", "outcome": 0, "why": why}
+    text = "".join(f"{n}={audit_check.percent(v) if isinstance(v, bytes) else v}\n" for n, v in row.items())
+    places = ", ".join("CAST(? AS TEXT)" if isinstance(v, bytes) else "?" for v in row.values())
+    db.execute(f"INSERT INTO event ({', '.join(row)}, hash) VALUES ({places}, ?)",
+               (*row.values(), audit_check.hashlib.sha256(before + text.encode()).digest()))
+
+
+@pytest.fixture(scope="module")
+def old(inst, short, tmp_path_factory):
+    """Lines of a copy with such entries, and with seals."""
+    inst.stop()
+    with Store(inst) as db:
+        put_entry(db, *OLD)
+        put_entry(db, LINES.encode(), LINES.encode())
+    inst.start()
+    copy = tmp_path_factory.mktemp("old") / "copy"
+    inst.muster("audit", "export", "--out", copy)
+    assert verify(copy, "--ca", inst.dir / "keeper/ca.pem")[0] == 0
+    assert audit_check.verify([copy], (inst.dir / "keeper/ca.pem").read_bytes())
+    return lines_of(copy)
+
+
+def where_octets_are(lines):
+    return next(i for i, line in enumerate(lines) if '"whoOctets"' in line)
+
+
+def test_a_copy_with_octets_and_ends_of_lines_in_it(old):
+    at = where_octets_are(old)
+    one, other = (json.loads(line) for line in old[at:at + 2])
+    assert (one["who"], bytes.fromhex(one["whoOctets"])) == ("caf? ?", OLD[0]) and bytes.fromhex(one["whyOctets"]) == OLD[1]
+    assert (other["who"], other["why"]) == (LINES, LINES) and "\u2028" in old[at + 1]
 
 
 def test_an_anchor_that_no_entry_tells_of(inst, tmp_path):
     """Entries cut off at the beginning and the anchor moved after them: the entry that told of the old one does not fit."""
     good, bad = tmp_path / "good", tmp_path / "bad"
     inst.muster("audit", "export", "--out", good)
-    text = [line for line in good.read_text().splitlines() if "seal" not in json.loads(line)]
+    text = [line for line in lines_of(good) if "seal" not in json.loads(line)]
     gone, anchor = json.loads(text[2]), json.loads(text[0])["anchor"]
     assert gone["seq"] < anchor["told"]
     bad.write_text("\n".join([json.dumps({"anchor": {**anchor, "seq": gone["seq"], "hash": gone["hash"]}}), *text[3:]]) + "\n")
@@ -171,7 +237,7 @@ def test_a_beginning_that_nothing_accounts_for(inst, tmp_path):
     ca = inst.dir / "keeper/ca.pem"
     inst.muster("audit", "seal", "--out", kept)
     inst.muster("audit", "export", "--out", whole)
-    text = whole.read_text().splitlines()
+    text = lines_of(whole)
     at = next(i for i in range(len(text) // 2, len(text)) if "what" in json.loads(text[i]))
     gone = json.loads(text[at])
     bad.write_text("\n".join([json.dumps({"anchor": {"seq": gone["seq"], "hash": gone["hash"]}}), *text[at + 1:]]) + "\n")
@@ -184,7 +250,7 @@ def test_a_beginning_that_nothing_accounts_for(inst, tmp_path):
     # a copy that was made so is told from it by the one before it, or by a seal that was kept
     first, second = tmp_path / "first", tmp_path / "second"
     inst.muster("audit", "export", "--out", first)
-    last = json.loads(first.read_text().splitlines()[-1])["end"]["seq"]
+    last = json.loads(lines_of(first)[-1])["end"]["seq"]
     inst.muster("audit", "export", "--out", second, "--after", last)
     assert verify(second)[0] == 1 and verify(first, second)[0] == 0
     status, said = verify(bad, "--seal", kept)

@@ -76,7 +76,8 @@ def verify(paths, ca_pem, kept=None):
     """Number of the last entry, and of the last one that was sealed; Wrong when anything does not fit."""
     seq, digest, sealed, found, behind = None, None, 0, False, 0
     for path in paths:
-        anchor, *lines = [json.loads(line) for line in path.read_text().splitlines()]
+        # not splitlines(), which ends lines at what may stand in an entry
+        anchor, *lines = [json.loads(line) for line in path.read_bytes().decode().removesuffix("\n").split("\n")]
         anchor = anchor["anchor"]
         begin = anchor["seq"], bytes.fromhex(anchor["hash"])
         if seq is not None and begin != (seq, digest):
