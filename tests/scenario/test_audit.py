@@ -141,6 +141,10 @@ FORGERIES = {
     "a number that is too large": (lambda t: [*t[:3], beside(t[3], lambda e: {"outcome": e.get("outcome", 0) + 2 ** 32}), *t[4:]],
                                    ":4: no entry of an audit log"),
     "a word behind a NUL": (lambda t: [*t[:3], t[3] + "\0, and it was the other one", *t[4:]], ":4: no JSON object"),
+    "a fraction of a second": (lambda t: [*t[:3], beside(t[3], lambda e: {"when": e["when"] + ",123456"}), *t[4:]], ":4: no entry of an audit log"),
+    "a member twice, the other one first": (lambda t: [*t[:3], '{"who":"somebody else",' + t[3][1:], *t[4:]], ":4: no JSON object"),
+    "octets that are none": (lambda t: [*t[:3], beside(t[3], lambda e: {"whoOctets": ""}), *t[4:]], ":4: no entry of an audit log"),
+    "a hash in upper case": (lambda t: [*t[:3], beside(t[3], lambda e: {"hash": e["hash"].upper()}), *t[4:]], ":4: no entry of an audit log"),
     "an entry on the line of the end": (lambda t: [*t[:-1], beside(t[-1], lambda e: {"what": "node.revoked"})], "more than an anchor, a seal or an end"),
     "a hash that is too short": (lambda t: [t[0], t[1][:-3] + '"}', *t[2:]], ":2: no entry of an audit log"),
 }
@@ -176,6 +180,40 @@ def refused(inst, path, lines, words, *more):
     assert status == 1 and words in said, said
     with pytest.raises((audit_check.Wrong, ValueError, KeyError)):
         audit_check.verify([path], (inst.dir / "keeper/ca.pem").read_bytes())
+
+
+FRAMES = {
+    "a member of the end": ("end", lambda e: {"note": "entry 17 was a mistake"}, "no end as muster audit export writes it"),
+    "a member of the anchor": ("anchor", lambda e: {"note": "entry 17 was a mistake"}, ":1: no anchor as muster audit export writes it"),
+    "a member of the seal": ("seal", lambda e: {"note": "of another log"}, "no seal as muster audit export writes it"),
+    "an entry that tells, of the end": ("end", lambda e: {"told": e["seq"]}, "no end as"),
+    "a text where the told number is": ("anchor", lambda e: {"told": "by entry 17"}, "no anchor as"),
+    "a told number that no entry has": ("anchor", lambda e: {"told": 0}, "no anchor as"),
+    "a number below zero": ("anchor", lambda e: {"seq": -1}, "no anchor as"),
+    "a number with a point": ("end", lambda e: {"seq": float(e["seq"])}, "no end as"),
+    "a fraction of a second": ("seal", lambda e: {"when": e["when"] + ",123456"}, "no seal"),
+    "a time that is a number": ("seal", lambda e: {"when": 20260101}, "no seal as"),
+    "a hash in upper case": ("end", lambda e: {"hash": e["hash"].upper()}, "the end names another entry"),
+    "a signature in upper case": ("seal", lambda e: {"signature": e["signature"].upper()}, "no seal"),
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_what_stands_around_the_entries_is_what_an_export_writes(inst, old, tmp_path, name):
+    kind, change, words = FRAMES[name]
+    lines = [json.loads(line) for line in old]
+    at = [i for i, line in enumerate(lines) if kind in line][-1]
+    refused(inst, tmp_path / "bad", [*lines[:at], {kind: {**lines[at][kind], **change(lines[at][kind])}}, *lines[at + 1:]], words,
+            "--ca", inst.dir / "keeper/ca.pem")
+
+
+def test_another_hash_before_the_first_entry_of_all(inst, tmp_path):
+    """Nothing is hashed with it where there is no entry."""
+    none = {"seq": 0, "hash": "0" * 64}
+    put(tmp_path / "good", [{"anchor": none}, {"end": none}])
+    assert verify(tmp_path / "good")[0] == 0
+    none = {"seq": 0, "hash": "c0ffee" + "0" * 58}
+    refused(inst, tmp_path / "bad", [{"anchor": none}, {"end": none}], ":1: no anchor as")
 
 
 # --- entries from before a text was UTF-8 at once, and characters that end a line elsewhere ---
@@ -217,6 +255,22 @@ def test_a_copy_with_octets_and_ends_of_lines_in_it(old):
     one, other = (json.loads(line) for line in old[at:at + 2])
     assert (one["who"], bytes.fromhex(one["whoOctets"])) == ("caf? ?", OLD[0]) and bytes.fromhex(one["whyOctets"]) == OLD[1]
     assert (other["who"], other["why"]) == (LINES, LINES) and "\u2028" in old[at + 1]
+
+
+OCTETS = {
+    "another text beside them": lambda e: {"who": "caf\xe9 ?"},
+    "no text beside them": lambda e: {"why": ""},
+    "a NUL in them, and a text behind it": lambda e: {"whoOctets": e["whoOctets"] + "00" + b" was told to".hex()},
+    "the same, which is shown": lambda e: {"whyOctets": e["whyOctets"] + "00" + b" it".hex(), "why": e["why"] + " it"},
+    "upper case": lambda e: {"whoOctets": e["whoOctets"].upper()},
+    "half of one": lambda e: {"whoOctets": e["whoOctets"] + "0"},
+}
+
+
+@pytest.mark.parametrize("name", OCTETS)
+def test_another_text_than_the_octets(inst, old, tmp_path, name):
+    at = where_octets_are(old)
+    refused(inst, tmp_path / "bad", [*old[:at], beside(old[at], OCTETS[name]), *old[at + 1:]], f":{at + 1}: no entry of an audit log")
 
 
 def test_an_anchor_that_no_entry_tells_of(inst, tmp_path):
