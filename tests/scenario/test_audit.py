@@ -273,6 +273,62 @@ def test_another_text_than_the_octets(inst, old, tmp_path, name):
     refused(inst, tmp_path / "bad", [*old[:at], beside(old[at], OCTETS[name]), *old[at + 1:]], f":{at + 1}: no entry of an audit log")
 
 
+# --- entries that nobody has sealed ---
+
+def invent(seq, digest, n):
+    """Entries that fit behind that one, which anybody can write, and the end."""
+    for seq in range(seq + 1, seq + n + 1):
+        entry = {"seq": seq, "when": "20260101T000000", "role": "admin", "what": "node.revoked", "who": "uid 0"}
+        digest = audit_check.entry_hash(digest, entry)
+        yield {**entry, "hash": digest.hex()}
+    yield {"end": {"seq": seq, "hash": digest.hex()}}
+
+
+def verify_json(*files):
+    done = run(MUSTER, "--json", "audit", "verify", *files, check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_entries_behind_the_last_seal(inst, short, tmp_path):
+    """An early seal was kept: it stands for nothing behind its entry, nor does a CA that sealed nothing there."""
+    copy, kept, ca = tmp_path / "copy", tmp_path / "kept", inst.dir / "keeper/ca.pem"
+    inst.muster("audit", "seal", "--out", kept)
+    seq, digest = audit_check.read_seal_file(kept, ca.read_bytes())
+    inst.muster("audit", "export", "--out", copy)
+    lines = [json.loads(line) for line in lines_of(copy)]
+    assert lines[-1] == {"end": {"seq": seq, "hash": digest.hex()}}
+    anchor, seal, entries = {"anchor": lines[-1]["end"]}, lines[-2], [line for line in lines[:-1] if "seal" not in line]
+    words = f"entries {seq + 1} to {seq + 5} have nobody's seal"
+
+    # the anchor is the kept entry, or all before it is as it was; and a seal of the anchor is of none of these entries
+    for begin in ([anchor], entries, [anchor, seal]):
+        put(copy, [*begin, *invent(seq, digest, 5)])
+        status, said = verify(copy, "--ca", ca, "--seal", kept)
+        assert status == 1 and "no seal in it" in said and "every hash fits" not in said, said
+        status, told = verify_json(copy, "--ca", ca, "--seal", kept)
+        assert status == 1 and not told["ok"] and (told["sealed"], told["unsealed"]) == (seq, 5), told
+        status, said = verify(copy, "--seal", kept)
+        assert status == 0 and f"sealed up to entry {seq}, at " in said and words in said, said
+        assert audit_check.verify([copy], ca.read_bytes(), (seq, digest)) == (seq + 5, seq)
+    # seals are in it, and end before it does: as when entries came in while the copy was made
+    put(copy, [*lines[:-1], *invent(seq, digest, 5)])
+    for more in (("--ca", ca), ("--ca", ca, "--seal", kept), ()):
+        status, said = verify(copy, *more)
+        assert status == 0 and f"sealed up to entry {seq}, at " in said and words in said, said
+        status, told = verify_json(copy, *more)
+        assert status == 0 and told["ok"] and (told["last"], told["sealed"], told["unsealed"]) == (seq + 5, seq, 5), told
+    put(copy, [*lines[:-1], *invent(seq, digest, 1)])
+    assert f"entry {seq + 1} has nobody's seal" in verify(copy, "--ca", ca)[1]
+    # no seal at all, nor a CA: whole, and nobody's
+    put(copy, [*entries, lines[-1]])
+    status, said = verify(copy)
+    assert status == 0 and f" to {seq} have nobody's seal" in said and "sealed up to" not in said, said
+    # the kept one is of the last entry: it stands for all
+    status, said = verify(copy, "--ca", ca, "--seal", kept)
+    assert status == 0 and f"sealed up to entry {seq}, at " in said and "nobody's" not in said, said
+    assert verify_json(copy, "--ca", ca, "--seal", kept)[1]["unsealed"] == 0
+
+
 def test_an_anchor_that_no_entry_tells_of(inst, tmp_path):
     """Entries cut off at the beginning and the anchor moved after them: the entry that told of the old one does not fit."""
     good, bad = tmp_path / "good", tmp_path / "bad"

@@ -116,7 +116,8 @@ def read_seal_file(path, ca_pem):
 
 
 def verify(paths, ca_pem, kept=None):
-    """Number of the last entry, and of the last one that was sealed; Wrong when anything does not fit."""
+    """Number of the last entry, and of the last one that was sealed; Wrong when anything does not fit. Who is told a lower number of the last
+    one that was sealed knows that nobody stands for what is behind it."""
     seq, digest, sealed, found, behind = None, None, 0, False, 0
     for path in paths:
         # not splitlines(), which ends lines at what may stand in an entry
@@ -129,6 +130,7 @@ def verify(paths, ca_pem, kept=None):
         if seq is None and "told" not in anchor:
             behind = begin[0]
         seq, digest = begin
+        found = found or kept == begin
         told, ended = "told" not in anchor, False
         for kind, line in lines:
             if ended or kind == "anchor":
@@ -155,4 +157,4 @@ def verify(paths, ca_pem, kept=None):
         raise Wrong("the entry that was sealed is not there")
     if behind and not found:
         raise Wrong("begins behind an entry that is not there, and no seal speaks for it")
-    return seq, sealed
+    return seq, max(sealed, kept[0] if kept else 0)
