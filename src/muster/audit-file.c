@@ -43,18 +43,40 @@ static int verify_file(struct reading *r, const char *path)
 	return ok ? EXIT_DONE : EXIT_REFUSED;
 }
 
+/* The number before the first entry of the copies: theirs rise by one. */
+static uint64_t before_all(const struct audit_chain *c)
+{
+	return c->seq - c->entries;
+}
+
+/* The last that is known: one that the copies have, or the one that was kept. */
+static const struct mst_log_seal *last_seal(const struct audit_chain *c)
+{
+	return c->found && c->trust->kept.seq > c->sealed.seq ? &c->trust->kept : &c->sealed;
+}
+
+/*
+ * Entries, and a CA that has sealed none of them. A seal of the anchor, or one that was kept and is of an earlier entry than the last, was given out
+ * before these entries were there: anybody who has it can write others behind it.
+ */
+static bool unsealed(const struct audit_chain *c)
+{
+	return c->entries && c->sealed.seq <= before_all(c) && !(c->found && c->trust->kept.seq == c->seq);
+}
+
 /* Every file is whole; is it the log that somebody has the seal of? */
 static int judge(const struct reading *r)
 {
 	const struct audit_chain *c = &r->chain;
 	const struct mst_log_seal *kept = &c->trust->kept;
 
-	if (c->found)
-		return EXIT_DONE;
-	if (c->trust->n_ca && c->entries && !c->sealed.seq) {
-		complain("%s: there is no seal in it, so that CA stands for nothing here: anybody can write a chain that fits", r->path);
+	if (c->trust->n_ca && unsealed(c)) {
+		complain("%s: there is no seal in it that is of one of its entries, so that CA stands for nothing here: anybody can write a chain that fits; "
+			 "a seal that was kept (--seal) stands for it when it is of the last entry", r->path);
 		return EXIT_REFUSED;
 	}
+	if (c->found)
+		return EXIT_DONE;
 	if (!kept->seq && !c->behind)
 		return EXIT_DONE;
 	if (!kept->seq)
@@ -68,25 +90,38 @@ static int judge(const struct reading *r)
 	return EXIT_REFUSED;
 }
 
-static void tell(const struct muster *m, const struct audit_chain *c, bool ok)
+static void tell_seals(const struct audit_chain *c, uint64_t nobodys)
 {
-	unsigned long long last = (unsigned long long)c->seq, sealed = (unsigned long long)c->sealed.seq;
+	const struct mst_log_seal *seal = last_seal(c);
 	char when[16];
 
+	timestamp_text(seal->when, when);
+	if (seal->seq)
+		say("sealed up to entry %llu, at %s UTC%s", (unsigned long long)seal->seq, human_time(when),
+		    c->trust->n_ca ? "" : "; signatures were not looked at: give --ca");
+	if (nobodys == 1)
+		say("entry %llu has nobody's seal: nobody stands for it but who made the copy", (unsigned long long)c->seq);
+	else if (nobodys)
+		say("entries %llu to %llu have nobody's seal: nobody stands for them but who made the copy", (unsigned long long)(c->seq - nobodys + 1),
+		    (unsigned long long)c->seq);
+}
+
+static void tell(const struct muster *m, const struct audit_chain *c, bool ok)
+{
+	uint64_t sealed = last_seal(c)->seq, nobodys = c->seq - (sealed > before_all(c) ? sealed : before_all(c));
+
 	if (m->json) {
-		print_json(json_pack("{s:b, s:I, s:I, s:I, s:b}", "ok", ok, "entries", (json_int_t)c->entries, "last", (json_int_t)c->seq, "sealed",
-				     (json_int_t)c->sealed.seq, "signaturesChecked", c->trust->n_ca > 0));
+		print_json(json_pack("{s:b, s:I, s:I, s:I, s:I, s:b}", "ok", ok, "entries", (json_int_t)c->entries, "last", (json_int_t)c->seq, "sealed",
+				     (json_int_t)sealed, "unsealed", (json_int_t)nobodys, "signaturesChecked", c->trust->n_ca > 0));
 		return;
 	}
 	if (!ok)
 		return;
 	if (c->behind)
-		say("entries %llu to %llu of the audit log are whole, every hash fits", (unsigned long long)c->behind + 1, last);
+		say("entries %llu to %llu of the audit log are whole, every hash fits", (unsigned long long)c->behind + 1, (unsigned long long)c->seq);
 	else
-		say("the audit log is whole up to entry %llu: %llu entries, every hash fits", last, c->entries);
-	timestamp_text(c->sealed.when, when);
-	if (sealed)
-		say("sealed up to entry %llu, at %s UTC%s", sealed, human_time(when), c->trust->n_ca ? "" : "; signatures were not looked at: give --ca");
+		say("the audit log is whole up to entry %llu: %llu entries, every hash fits", (unsigned long long)c->seq, c->entries);
+	tell_seals(c, nobodys);
 }
 
 int audit_verify_files(struct muster *m, const struct audit_trust *trust, int n, char **path)

@@ -2,6 +2,7 @@
 import datetime
 import hashlib
 import json
+import re
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -17,12 +18,54 @@ class Wrong(Exception):
 
 
 def seconds(text):
+    if not re.fullmatch("[0-9]{8}T[0-9]{6}", text):
+        raise Wrong(f"{text}: no time")
     moment = datetime.datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=datetime.timezone.utc)
     return int(moment.timestamp())
 
 
-MEMBERS = {"seq": int, "when": str, "role": str, "what": str, "node": int, "who": str, "attempt": str, "outcome": int, "why": str,
-           "whoOctets": str, "whyOctets": str, "hash": str}
+def unhex(text):
+    raw = bytes.fromhex(text)
+    if raw.hex() != text:
+        raise Wrong(f"{text}: not as hexadecimal is written here")
+    return raw
+
+
+ENTRY = {"seq": int, "when": str, "role": str, "what": str, "node": int, "who": str, "attempt": str, "outcome": int, "why": str,
+         "whoOctets": str, "whyOctets": str, "hash": str}
+FRAMES = {"anchor": {"seq": int, "hash": str, "told": int}, "seal": {"seq": int, "hash": str, "when": str, "signature": str},
+          "end": {"seq": int, "hash": str}}
+
+
+def once(pairs):
+    if len(dict(pairs)) != len(pairs):
+        raise Wrong("a member that is there twice")
+    return dict(pairs)
+
+
+def read_line(text):
+    """(kind, object): an entry, or what stands in an anchor, a seal or an end."""
+    line = json.loads(text, object_pairs_hook=once)
+    if not isinstance(line, dict):
+        raise Wrong("no object")
+    kind = next((name for name in FRAMES if name in line), "entry")
+    inside = line if kind == "entry" else line[kind]
+    members = FRAMES.get(kind, ENTRY)
+    if (kind != "entry" and len(line) > 1) or not isinstance(inside, dict):
+        raise Wrong("more than an anchor, a seal or an end")
+    if any(members.get(name) is not type(value) for name, value in inside.items()):
+        raise Wrong(f"{kind} {inside.get('seq')}: a member that it does not have")
+    if kind != "entry" and set(members) - set(inside) - {"told"}:
+        raise Wrong(f"{kind} {inside.get('seq')}: a member is missing")
+    return kind, inside
+
+
+def read_anchor(anchor):
+    """(number, hash)"""
+    seq, digest = anchor["seq"], unhex(anchor["hash"])
+    if seq < 0 or len(digest) != 32 or (seq == 0 and any(digest)) or anchor.get("told", seq + 1) <= seq:
+        raise Wrong("no anchor")
+    return seq, digest
 
 
 def looks(raw):
@@ -33,8 +76,8 @@ def looks(raw):
 def octets(entry, name):
     if f"{name}Octets" not in entry:
         return entry.get(name, "").encode()
-    raw = bytes.fromhex(entry[f"{name}Octets"])
-    if looks(raw) != entry.get(name) or looks(raw).encode() == raw:
+    raw = unhex(entry[f"{name}Octets"])
+    if b"\0" in raw or looks(raw) != entry.get(name) or looks(raw).encode() == raw:
         raise Wrong(f"entry {entry['seq']}: {name} says something else than its octets")
     return raw
 
@@ -73,34 +116,33 @@ def read_seal_file(path, ca_pem):
 
 
 def verify(paths, ca_pem, kept=None):
-    """Number of the last entry, and of the last one that was sealed; Wrong when anything does not fit."""
+    """Number of the last entry, and of the last one that was sealed; Wrong when anything does not fit. Who is told a lower number of the last
+    one that was sealed knows that nobody stands for what is behind it."""
     seq, digest, sealed, found, behind = None, None, 0, False, 0
     for path in paths:
-        anchor, *lines = [json.loads(line) for line in path.read_text().splitlines()]
-        anchor = anchor["anchor"]
-        begin = anchor["seq"], bytes.fromhex(anchor["hash"])
+        # not splitlines(), which ends lines at what may stand in an entry
+        (first, anchor), *lines = [read_line(line) for line in path.read_bytes().decode().removesuffix("\n").split("\n")]
+        if first != "anchor":
+            raise Wrong("no anchor")
+        begin = read_anchor(anchor)
         if seq is not None and begin != (seq, digest):
             raise Wrong("does not go on where the one before ends")
         if seq is None and "told" not in anchor:
             behind = begin[0]
         seq, digest = begin
+        found = found or kept == begin
         told, ended = "told" not in anchor, False
-        for line in lines:
-            if ended:
-                raise Wrong("something behind the end")
-            if len(line) > 1 and {"anchor", "end", "seal"} & set(line):
-                raise Wrong("more than an anchor, a seal or an end")
-            if "end" in line:
-                ended = (line["end"]["seq"], bytes.fromhex(line["end"]["hash"])) == (seq, digest)
-            elif "seal" in line:
-                seal = line["seal"]
-                if (seal["seq"], bytes.fromhex(seal["hash"])) != (seq, digest):
-                    raise Wrong(f"seal of {seal['seq']}: of another entry")
-                check_signature(ca_pem, seq, digest, seconds(seal["when"]), bytes.fromhex(seal["signature"]))
+        for kind, line in lines:
+            if ended or kind == "anchor":
+                raise Wrong("something behind the end, or an anchor in the middle")
+            if kind == "end":
+                ended = (line["seq"], unhex(line["hash"])) == (seq, digest)
+            elif kind == "seal":
+                if (line["seq"], unhex(line["hash"])) != (seq, digest):
+                    raise Wrong(f"seal of {line['seq']}: of another entry")
+                check_signature(ca_pem, seq, digest, seconds(line["when"]), unhex(line["signature"]))
                 sealed = seq
             else:
-                if any(MEMBERS.get(name) is not type(value) for name, value in line.items()):
-                    raise Wrong(f"entry {line['seq']}: a member that is not hashed")
                 digest = entry_hash(digest, line)
                 if line["seq"] != seq + 1 or digest.hex() != line["hash"]:
                     raise Wrong(f"entry {line['seq']}")
@@ -115,4 +157,4 @@ def verify(paths, ca_pem, kept=None):
         raise Wrong("the entry that was sealed is not there")
     if behind and not found:
         raise Wrong("begins behind an entry that is not there, and no seal speaks for it")
-    return seq, sealed
+    return seq, max(sealed, kept[0] if kept else 0)
