@@ -190,7 +190,7 @@ static bool name_good(const struct est_call *c, const struct mst_who *w, const s
 		refuse(v, MST_RSC_BAD_REQUEST, "the name is another than in the certificate that is renewed", NULL);
 	else if (!same_san(asked, &want) && !shows(w, r, asked) && !may_again(r))
 		refuse(v, MST_RSC_BAD_REQUEST, "the name is of another kind than csrattrs asks for",
-		       "the name is of another kind than csrattrs asks for, and no certificate for it stands: muster command cert-prov gives one");
+		       "the name is of another kind than csrattrs asks for, and no certificate says that it is wanted: muster command cert-prov gives one");
 	else if (again && c->csr.has_subject && memcmp(c->csr.subject_sha256, r->own_subject_sha256, MST_SHA256_LEN))
 		refuse(v, MST_RSC_BAD_REQUEST, "the subject is another than in the certificate that is renewed", NULL);
 	else

@@ -56,7 +56,9 @@ static int look_at_cert(void *arg, const struct mst_cert_row *row)
 	struct of_node *f = arg;
 
 	f->r->live += !row->revoked && row->expires > f->now;
-	f->r->has_name = f->r->has_name || (!row->revoked && !strcmp(row->subject, f->name));
+	/* They come in the order in which they were issued, and the last one says it: one before that has ended is revoked by nobody. */
+	if (!strcmp(row->subject, f->name))
+		f->r->has_name = !row->revoked;
 	return 0;
 }
 
