@@ -158,10 +158,31 @@ static void one_name_says_nothing_of_another(void **state)
 	assert_false(revoked(&n[0]));
 }
 
+/* Whose command it came of is not with whom the node is now: the new provider's people say what it is certified by. */
+static void a_former_provider_says_nothing(void **state)
+{
+	struct mst_san node = est_san_of(MST_ID_NODE, RIG_NODE), cse = est_san_of(MST_ID_FQDN, "cse0001.sp.example.com");
+	struct mst_node_past past = { .node = est_rig.node, .sp_fqdn = "former.example.com" };
+
+	(void)state;
+	est_give_secret();
+	(void)commanded(1, RIG_NODE, &node);
+	est_rig.now += 10;
+	(void)again(&est_k2, &node);
+	past.at = est_rig.now;      /* in the same second it is taken for one of before, as by the end of the time that a move leaves */
+	assert_int_equal(mst_store_past_put(est_rig.store, &past), 0);
+	est_rig.now += 10;
+	not_again(&node);
+	(void)again(&est_k2, &cse);
+	(void)commanded(1, RIG_NODE, &node);
+	(void)again(&est_k2, &node);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, est_up, est_down)
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(a_node_loses_its_name), T(the_last_one_decides), T(where_all_have_ended), T(one_name_says_nothing_of_another) };
+	const struct CMUnitTest tests[] = { T(a_node_loses_its_name), T(the_last_one_decides), T(where_all_have_ended), T(one_name_says_nothing_of_another),
+					    T(a_former_provider_says_nothing) };
 
 	return cmocka_run_group_tests_name("again", tests, NULL, NULL);
 }

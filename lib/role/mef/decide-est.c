@@ -164,7 +164,7 @@ static bool request_good(const struct est_call *c, struct est_verdict *v)
 
 /*
  * The session shows no certificate of ours, and the node has one for that name: one that authenticates itself by its maker's secret always comes so, and one
- * whose certificate is over or not taken. The command that it came of has ended, so nothing else says that the name is wanted (RFC 7030 4.2.2). It is no
+ * whose certificate is over or not taken. The command that it came of has ended, so nothing else says that the name is wanted (RFC 7030 4.2.2); a former provider's says nothing here. It is no
  * renewal to enrol(): an approval is asked for each time.
  */
 static bool may_again(const struct est_records *r)
