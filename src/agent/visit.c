@@ -558,10 +558,10 @@ static bool start(struct agent *a, enum visit_job job)
 	agent_log(a, AGENT_WARN, "visit", "for", job_name[job], "why", d.text[0] ? d.text : "it could not be begun", NULL);
 	a->show = NULL;
 	visit_drop(a);
-	if (!renews(job))
+	if (!renews(job)) {
 		plan(a, AGAIN_S);
-	managed_put_off(a->managed, agent_utc(a), agent_utc(a) + AGAIN_S);
-	if (renews(job)) {
+		managed_put_off(a->managed, agent_utc(a), agent_utc(a) + AGAIN_S);
+	} else {
 		a->own.renew_at = agent_utc(a) + AGAIN_S;
 		once_did(a, false, "certificate", d.text[0] ? d.text : "it could not be begun");
 	}
