@@ -49,6 +49,17 @@ struct agent_visit {
 	bool opened, answered;       /* answered: in TLS 1.3 a refused certificate shows after the opening only */
 };
 
+static bool renews(enum visit_job job)
+{
+	return job == VISIT_RENEW || job == VISIT_ANEW;
+}
+
+/* Where what is asked for waits. */
+static enum own_slot slot_of(const struct agent_visit *v)
+{
+	return renews(v->job) ? OWN_RENEWAL : OWN_REQUEST;
+}
+
 void visit_drop(struct agent *a)
 {
 	struct agent_visit *v = a->visit;
@@ -91,14 +102,14 @@ static void command_name(const struct agent *a, char out[128])
 static const char *port_csr(void *ctx, const struct est_name *name, const char *challenge, uint8_t *out, size_t cap, size_t *ret_n)
 {
 	struct agent *a = ctx;
-	const struct own_cert *c = &a->own.slot[OWN_REQUEST];
+	const struct own_cert *c = &a->own.slot[slot_of(a->visit)];
 	struct mst_diag d = { 0 };
 	char command[128] = "";
 	int r;
 
 	if (a->visit->job == VISIT_COMMANDS)
 		command_name(a, command);
-	r = own_request(a, name, *challenge ? challenge : NULL, command, &d);
+	r = own_request(a, slot_of(a->visit), name, *challenge ? challenge : NULL, command, &d);
 	if (!r && c->csr_n > cap)
 		r = MST_FAULT_BUG;
 	if (r) {
@@ -129,7 +140,7 @@ static bool of_that_ca(const struct agent_visit *v, struct mst_view der)
 static const char *port_issued(void *ctx, struct mst_view bag)
 {
 	struct agent *a = ctx;
-	struct own_cert c = a->own.slot[OWN_REQUEST];
+	struct own_cert c = a->own.slot[slot_of(a->visit)];
 	struct mst_secenv_key old = { .n = 0 };
 	uint8_t out[MST_BAG_MAX], ours[MST_SPKI_MAX], theirs[MST_SPKI_MAX];
 	struct mst_cert_info info;
@@ -161,7 +172,7 @@ static const char *port_issued(void *ctx, struct mst_view bag)
 			why = "it cannot be stored";
 		} else {
 			agent_point(a, "cert-saved");
-			own_forget(a, OWN_REQUEST);
+			own_forget(a, slot_of(a->visit));
 			own_release(a, &old);
 		}
 	}
@@ -308,17 +319,12 @@ static void est_over(struct agent *a)
 	agent_log(a, done || later ? AGENT_INFO : AGENT_WARN, "est", "for", job_name[v->job], "end", est_state_text(v->est.state), "detail",
 		  v->est.detail, NULL);
 	if (v->est.state == EST_FAILED && v->job != VISIT_PROVE && !strncmp(v->est.detail, "the MEF refused: 4", 18))
-		own_forget(a, OWN_REQUEST);      /* this request leads nowhere: the next one is made anew (lesson 3) */
+		own_forget(a, slot_of(v));       /* this request leads nowhere: the next one is made anew (lesson 3) */
 	if (v->job == VISIT_PROVE)
 		proven(a, done, v->answered);
 	if (v->job == VISIT_COMMANDS)
 		executed(a, done ? MST_CMD_OK : later ? 0 : v->est.blame == EST_BLAME_CLIENT ? MST_CMD_CERT_CLIENT : MST_CMD_CERT_SERVER,
 			 v->est.retry_after, done ? "" : v->est.detail);
-}
-
-static bool renews(enum visit_job job)
-{
-	return job == VISIT_RENEW || job == VISIT_ANEW;
 }
 
 static void over(struct agent *a)
@@ -508,7 +514,7 @@ static bool start(struct agent *a, enum visit_job job)
 	static const char est_path[] = MST_EST_PATH;
 	const struct own_cert *shown = job == VISIT_RENEW ? &a->own.slot[OWN_ACTIVE] : job == VISIT_PROVE ? &a->own.slot[OWN_PENDING] : NULL;
 	static const enum est_job jobs[] = { EST_JOB_PROVE, EST_JOB_REENROLL, EST_JOB_AGAIN, EST_JOB_PROVE };
-	const struct own_cert *old = &a->own.slot[OWN_REQUEST];
+	const struct own_cert *old = &a->own.slot[OWN_RENEWAL];
 	struct mmef_config mc = { .job = MMEF_JOB_COMMANDS, .from = a->from, .attempt = a->active.attempt, .reg_id = a->active.mef_reg_id,
 				  .classes = COMMAND_CLASSES, .answer_ms = a->cfg.answer_timeout * 1000 };
 	struct est_config ec = { .job = jobs[job], .base = est_path,
