@@ -9,6 +9,8 @@
 #include "secenv/move.h"
 
 #define REFUSED_MS (60 * 60 * 1000)  /* then it is shown again: who did not take it may have had a bad hour (lesson 3) */
+#define REFUSED_FIRST 600      /* seconds to the next try of a renewal that was refused; twice as long after each, since each makes a key */
+#define REFUSED_MOST 86400
 #define VERSION 3              /* 1 did not name the MEF; before 3 the key was PKCS #8 */
 #define BLOB_MAX 8192
 
@@ -88,6 +90,7 @@ static void plan_renewal(struct agent *a)
 {
 	const struct own_cert *c = &a->own.slot[OWN_ACTIVE];
 
+	a->own.refused_wait = 0;
 	a->own.renew_at = !c->there ? MST_TIME_MAX : out_of_place(a, c) ? agent_utc(a) : mst_renew_at(c->obtained, c->not_after, agent_random(a));
 }
 
@@ -312,6 +315,14 @@ int own_request(struct agent *a, enum own_slot s, const struct est_name *name, c
 	own_wipe(&old);
 	own_wipe(&next);
 	return r;
+}
+
+int64_t own_renewal_refused(struct agent *a)
+{
+	int64_t next = a->own.refused_wait ? 2 * a->own.refused_wait : REFUSED_FIRST;
+
+	a->own.refused_wait = next < REFUSED_MOST ? next : REFUSED_MOST;
+	return a->own.refused_wait;
 }
 
 int own_promote(struct agent *a, struct mst_diag *d)

@@ -31,6 +31,7 @@ enum own_slot { OWN_ACTIVE, OWN_PENDING, OWN_REQUEST, OWN_RENEWAL, OWN__COUNT };
 struct agent_own {
 	struct own_cert slot[OWN__COUNT];
 	mst_time renew_at;
+	int64_t refused_wait;        /* seconds from the renewal's last refusal to its next try; 0: it was not refused. Only in memory: a start tries at once */
 	mst_ms refused_until;        /* the active one was not taken: until then the initial one is shown; only in memory (lesson 3) */
 	bool left_behind;            /* its key has stayed in another device: it cannot be shown */
 };
@@ -50,6 +51,8 @@ void own_forget(struct agent *a, enum own_slot s);
  */
 MST_MUST_CHECK int own_request(struct agent *a, enum own_slot s, const struct est_name *name, const char *challenge, const char *cmd_id,
 			       struct mst_diag *d);
+/* The MEF has refused the renewal's request: in how many seconds is it asked again? */
+int64_t own_renewal_refused(struct agent *a);
 /* The pending one has been used: it is the active one from now on, and no renewal of the one before is wanted any more. */
 MST_MUST_CHECK int own_promote(struct agent *a, struct mst_diag *d);
 /* The certificate that a session with the MEF is to show; NULL: the initial one. */

@@ -1,6 +1,6 @@
 /*
  * Visits to the MEF for certificates, with an MEF that is played here: what a command wants and what the renewal wants may both wait for
- * somebody's approval (visit.c, own.c).
+ * somebody's approval, and a renewal that is refused is not asked for again and again, with a key each time (visit.c, own.c).
  */
 #include "tests/support/cm.h"
 
@@ -459,10 +459,36 @@ static void the_renewal_is_rejected(void **state)
 	assert_true(mef.asked[1].requests == 1 && device.made == 2);
 }
 
+/* Nobody has given it another command, and nobody will: each try takes a key of the device and an entry in the MEF's audit log. */
+static void a_refused_renewal_waits_longer_each_time(void **state)
+{
+	struct agent *a = *state;
+	int64_t wait = 600, all = 0;
+
+	mef.asked[0].says = NO;
+	for (int i = 0; i < 12; i++) {
+		renew(a);
+		assert_in_range(a->own.renew_at - agent_utc(a), wait - 2, wait);
+		all += wait;
+		wait = 2 * wait < DAY ? 2 * wait : DAY;
+	}
+	assert_true(device.made == 12 && objects() == 1 && all > 5 * DAY);
+	/* commands come at their own time, and the one that it waits for ends that */
+	mef.commands = true;
+	mef.asked[1].says = GIVE;
+	ask_for_commands(a);
+	visit(a);
+	assert_true(is_active(a, WANTED));
+	mef.asked[1].says = NO;
+	renew(a);
+	assert_in_range(a->own.renew_at - agent_utc(a), 598, 600);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(the_renewal_is_approved_first), T(the_command_is_approved_first), T(the_renewal_is_rejected) };
+	const struct CMUnitTest tests[] = { T(the_renewal_is_approved_first), T(the_command_is_approved_first), T(the_renewal_is_rejected),
+					    T(a_refused_renewal_waits_longer_each_time) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("agent: visit", tests, NULL, NULL);

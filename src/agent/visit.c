@@ -46,6 +46,7 @@ struct agent_visit {
 	uint8_t ca[MST_BAG_MAX];     /* what cacerts gave, in one piece */
 	struct mst_bag bag;
 	bool refused;                /* our certificate was not taken: the next visit shows another one */
+	bool no;                     /* the renewal's request was refused: the next one wants another key */
 	bool opened, answered;       /* answered: in TLS 1.3 a refused certificate shows after the opening only */
 };
 
@@ -318,8 +319,10 @@ static void est_over(struct agent *a)
 	v->est_runs = false;
 	agent_log(a, done || later ? AGENT_INFO : AGENT_WARN, "est", "for", job_name[v->job], "end", est_state_text(v->est.state), "detail",
 		  v->est.detail, NULL);
-	if (v->est.state == EST_FAILED && v->job != VISIT_PROVE && !strncmp(v->est.detail, "the MEF refused: 4", 18))
+	if (v->est.state == EST_FAILED && v->job != VISIT_PROVE && !strncmp(v->est.detail, "the MEF refused: 4", 18)) {
+		v->no = renews(v->job) && a->own.slot[OWN_RENEWAL].there;
 		own_forget(a, slot_of(v));       /* this request leads nowhere: the next one is made anew (lesson 3) */
+	}
 	if (v->job == VISIT_PROVE)
 		proven(a, done, v->answered);
 	if (v->job == VISIT_COMMANDS)
@@ -332,7 +335,7 @@ static void over(struct agent *a)
 	struct agent_visit *v = a->visit;
 	bool renewal = renews(v->job), good = v->job == VISIT_COMMANDS ? mmef_state(&v->mef) == MMEF_DONE : v->est.state == EST_DONE;
 	int64_t again = v->job == VISIT_COMMANDS && good ? v->mef.result.retry_duration :
-			v->est.state == EST_LATER ? v->est.retry_after : v->refused ? 1 : AGAIN_S;
+			v->est.state == EST_LATER ? v->est.retry_after : v->refused ? 1 : v->no ? own_renewal_refused(a) : AGAIN_S;
 	bool at_once;
 
 	if (v->job == VISIT_COMMANDS && !good)
