@@ -145,3 +145,48 @@ struct est_cert est_enrolled(void)
 	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
 	return est_got();
 }
+
+const char est_secret_id[] = "sensor-7@mef.example.com";
+
+void est_give_secret(void)
+{
+	struct mst_credential secret = { .purpose = MST_PURPOSE_KPM, .state = MST_CRED_ACTIVE, .expires = MST_NEVER, .client_id = RIG_CSE, .node = est_rig.node };
+
+	snprintf(secret.key_id, sizeof(secret.key_id), "%s", est_secret_id);
+	assert_int_equal(mst_store_begin(est_rig.store), 0);
+	assert_int_equal(mst_store_cred_put(est_rig.store, MST_ROLE_SECRETS, &secret, true), 0);
+	assert_int_equal(mst_store_commit(est_rig.store), 0);
+}
+
+int64_t est_command(int64_t kind, const char *subject)
+{
+	struct mst_command m = { .node = est_rig.node, .class_id = MST_CMD_CERT_PROV, .number = 1, .kind = kind, .created = est_rig.now };
+
+	snprintf(m.uri, sizeof(m.uri), "%s", est_rig.mef_conf.est.uri);
+	snprintf(m.subject, sizeof(m.subject), "%s", subject);
+	assert_int_equal(mst_store_command_insert(est_rig.store, &m), 0);
+	return m.id;
+}
+
+void est_end_command(int64_t id)
+{
+	struct mst_command m;
+
+	assert_int_equal(mst_store_command_get(est_rig.store, id, &m), 0);
+	m.state = MST_COMMAND_ENDED;
+	assert_int_equal(mst_store_command_update(est_rig.store, &m), 0);
+}
+
+int est_asks_again(bool by_secret, struct est_party *key, const struct mst_san *san)
+{
+	struct mst_csr_attrs a;
+	struct est_csr c;
+
+	if (by_secret)
+		rig_peer_psk(&est_rig, est_secret_id);
+	else
+		rig_peer_cert(&est_rig, MST_ID_NODE, RIG_NODE);
+	a = est_attributes();
+	c = est_csr_of(key, san, a.challenge);
+	return est_enroll("simpleenroll", &c);
+}

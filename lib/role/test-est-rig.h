@@ -28,5 +28,13 @@ struct est_cert est_got(void);
 /* The session after that certificate was installed. */
 void est_peer_is(const struct est_cert *c, mst_time until);
 struct est_cert est_enrolled(void);
+/* A maker's secret of the node's, for rig_peer_psk(). */
+extern const char est_secret_id[];
+void est_give_secret(void);
+/* A CERT_PROV that is issued to the node, and its end. */
+int64_t est_command(int64_t kind, const char *subject);
+void est_end_command(int64_t id);
+/* By its secret, or by its maker's certificate: there is no session with the certificate that is to be renewed. */
+int est_asks_again(bool by_secret, struct est_party *key, const struct mst_san *san);
 
 #endif

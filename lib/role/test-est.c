@@ -21,18 +21,6 @@ static void event_is(const char *what, const char *part)
 		fail_msg("%s: %s, not %s: %s", e.what, e.why, what, part);
 }
 
-static const char secret_id[] = "sensor-7@mef.example.com";
-
-static void give_secret(void)
-{
-	struct mst_credential secret = { .purpose = MST_PURPOSE_KPM, .state = MST_CRED_ACTIVE, .expires = MST_NEVER, .client_id = RIG_CSE, .node = est_rig.node };
-
-	snprintf(secret.key_id, sizeof(secret.key_id), "%s", secret_id);
-	assert_int_equal(mst_store_begin(est_rig.store), 0);
-	assert_int_equal(mst_store_cred_put(est_rig.store, MST_ROLE_SECRETS, &secret, true), 0);
-	assert_int_equal(mst_store_commit(est_rig.store), 0);
-}
-
 /* --- good --- */
 
 static void a_node_gets_its_certificate(void **state)
@@ -154,12 +142,12 @@ static void where_nodes_certificates_are_not_taken(void **state)
 	struct est_csr c;
 
 	(void)state;
-	give_secret();
+	est_give_secret();
 	est_rig.mef_conf.no_node_certs = true;
 	/* a maker's: not over EST either */
 	assert_int_equal(est_ask(MST_OP_RETRIEVE, "cacerts", "", MST_VIEW_NONE), MST_RSC_NO_PRIVILEGE);
 	event_is("mef.refused", "mef.node_certificates");
-	rig_peer_psk(&est_rig, secret_id);
+	rig_peer_psk(&est_rig, est_secret_id);
 	cert = est_enrolled();
 	est_peer_is(&cert, cert.i.not_after);
 	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", RIG_NODE, MST_TY_MEF_CLIENT_REG, 0, reg), MST_RSC_NO_PRIVILEGE);
@@ -454,16 +442,6 @@ static void the_ca_keeps_to_its_constraints(void **state)
 
 /* --- commands --- */
 
-static int64_t command(int64_t kind, const char *subject)
-{
-	struct mst_command m = { .node = est_rig.node, .class_id = MST_CMD_CERT_PROV, .number = 1, .kind = kind, .created = est_rig.now };
-
-	snprintf(m.uri, sizeof(m.uri), "%s", est_rig.mef_conf.est.uri);
-	snprintf(m.subject, sizeof(m.subject), "%s", subject);
-	assert_int_equal(mst_store_command_insert(est_rig.store, &m), 0);
-	return m.id;
-}
-
 /* CERT_PROV (TS-0003 12.3.2.5): issued once, reissued until it is reported on, its status kept. */
 static void a_command_is_given_until_it_is_reported(void **state)
 {
@@ -481,7 +459,7 @@ static void a_command_is_given_until_it_is_reported(void **state)
 	assert_int_equal(mst_store_reg_put(est_rig.store, MST_ROLE_MEF, &reg), 0);
 	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_RETRIEVE, path, "/CSE0001", 0, 0, NULL), MST_RSC_OK);
 	assert_non_null(strstr(est_rig.text, "\"cmdClassID\":0"));
-	cmd = command(1, RIG_NODE);
+	cmd = est_command(1, RIG_NODE);
 	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_RETRIEVE, path, "/CSE0001", 0, 0, NULL), MST_RSC_OK);
 	assert_non_null(strstr(est_rig.text, "\"cmdID\":\"c-2\""));
 	assert_non_null(strstr(est_rig.text, "\"cmdStatusCode\":10"));
@@ -517,7 +495,7 @@ static void a_command_is_given_until_it_is_reported(void **state)
 	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_BAD_REQUEST);
 	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
 	/* and when a command wants that other name, the renewal does not wait for it */
-	(void)command(2, RIG_CSE);
+	(void)est_command(2, RIG_CSE);
 	est_rig.x.plain = false;
 	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_RETRIEVE, path, "/CSE0001", 0, 0, NULL), MST_RSC_OK);
 	assert_string_equal(est_attributes().san.value, a.san.value);
@@ -544,17 +522,8 @@ static void a_command_of_another_provider_decides_nothing(void **state)
 	c = est_csr_of(&est_k1, &a.san, a.challenge);
 	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
 	/* the present one's does */
-	(void)command(1, RIG_NODE);
+	(void)est_command(1, RIG_NODE);
 	assert_string_equal(est_attributes().san.value, RIG_NODE);
-}
-
-static void end_command(int64_t id)
-{
-	struct mst_command m;
-
-	assert_int_equal(mst_store_command_get(est_rig.store, id, &m), 0);
-	m.state = MST_COMMAND_ENDED;
-	assert_int_equal(mst_store_command_update(est_rig.store, &m), 0);
 }
 
 static void revoke_one(const char *serial)
@@ -566,22 +535,7 @@ static void revoke_one(const char *serial)
 	assert_int_equal(mst_store_cert_put(est_rig.store, &row), 0);
 }
 
-/* By its secret, or by its maker's certificate: there is no session with the certificate that is to be renewed. */
-static int asks_again(bool by_secret, struct est_party *key, const struct mst_san *san)
-{
-	struct mst_csr_attrs a;
-	struct est_csr c;
-
-	if (by_secret)
-		rig_peer_psk(&est_rig, secret_id);
-	else
-		rig_peer_cert(&est_rig, MST_ID_NODE, RIG_NODE);
-	a = est_attributes();
-	c = est_csr_of(key, san, a.challenge);
-	return est_enroll("simpleenroll", &c);
-}
-
-/* A certificate for another name than the default came of a command, which is over; the next one is for that name, too, as long as one for it stands. */
+/* A certificate for another name than the default came of a command, which is over; the next one is for that name, too, until the last one for it is revoked. */
 static void a_name_is_certified_again(void **state)
 {
 	struct mst_san node = est_san_of(MST_ID_NODE, RIG_NODE), cse = est_san_of(MST_ID_FQDN, "cse0001.sp.example.com");
@@ -590,30 +544,29 @@ static void a_name_is_certified_again(void **state)
 	int64_t id;
 
 	(void)state;
-	give_secret();
+	est_give_secret();
 	assert_int_equal(mst_store_cert_put(est_rig.store, &others), 0);      /* nobody's */
 	for (int by_secret = 0; by_secret < 2; by_secret++) {
-		assert_int_equal(asks_again(by_secret, &est_k1, &node), MST_RSC_BAD_REQUEST);
+		assert_int_equal(est_asks_again(by_secret, &est_k1, &node), MST_RSC_BAD_REQUEST);
 		event_is("mef.refused", "another kind");
-		id = command(1, RIG_NODE);
-		assert_int_equal(asks_again(by_secret, &est_k1, &node), MST_RSC_OK);
+		id = est_command(1, RIG_NODE);
+		assert_int_equal(est_asks_again(by_secret, &est_k1, &node), MST_RSC_OK);
 		snprintf(first, sizeof(first), "%s", est_got().i.serial);
-		end_command(id);
-		assert_int_equal(asks_again(by_secret, &est_k2, &node), MST_RSC_OK);
+		est_end_command(id);
+		assert_int_equal(est_asks_again(by_secret, &est_k2, &node), MST_RSC_OK);
 		assert_string_equal(est_got().i.san[0].value, RIG_NODE);
 		/* another command does not make it wait, nor is what the MEF has certified by default refused */
-		id = command(2, RIG_CSE);
-		assert_int_equal(asks_again(by_secret, &est_k1, &node), MST_RSC_OK);
-		revoke_one(est_got().i.serial);
-		end_command(id);
-		assert_int_equal(asks_again(by_secret, &est_k1, &cse), MST_RSC_OK);
-		/* one that has ended is known until there is a newer one */
+		id = est_command(2, RIG_CSE);
+		assert_int_equal(est_asks_again(by_secret, &est_k1, &node), MST_RSC_OK);
+		est_end_command(id);
+		assert_int_equal(est_asks_again(by_secret, &est_k1, &cse), MST_RSC_OK);
+		/* one that has ended is known until there is a newer one, and it is the last one that counts */
 		revoke_one(first);
 		est_rig.now += 91 * RIG_DAY;
-		assert_int_equal(asks_again(by_secret, &est_k1, &node), MST_RSC_OK);
-		/* with none that stands it is the operator's to say */
+		assert_int_equal(est_asks_again(by_secret, &est_k1, &node), MST_RSC_OK);
+		/* with that one revoked it is the operator's to say (admin/test-again.c) */
 		revoke_one(est_got().i.serial);
-		assert_int_equal(asks_again(by_secret, &est_k2, &node), MST_RSC_BAD_REQUEST);
+		assert_int_equal(est_asks_again(by_secret, &est_k2, &node), MST_RSC_BAD_REQUEST);
 		event_is("mef.refused", "muster command cert-prov");
 	}
 }
@@ -629,13 +582,13 @@ static void a_name_is_certified_again_to_whom_it_may(void **state)
 	int64_t id;
 
 	(void)state;
-	give_secret();
+	est_give_secret();
 	other = est_enrolled();
-	id = command(1, RIG_NODE);
-	assert_int_equal(asks_again(true, &est_k1, &node), MST_RSC_OK);
-	end_command(id);
+	id = est_command(1, RIG_NODE);
+	assert_int_equal(est_asks_again(true, &est_k1, &node), MST_RSC_OK);
+	est_end_command(id);
 	est_rig.mef_conf.est.approval = true;
-	rig_peer_psk(&est_rig, secret_id);
+	rig_peer_psk(&est_rig, est_secret_id);
 	a = est_attributes();
 	c = est_csr_of(&est_k2, &node, a.challenge);
 	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_ACCEPTED);
@@ -650,11 +603,11 @@ static void a_name_is_certified_again_to_whom_it_may(void **state)
 	c = est_csr_of(&est_k1, &node, a.challenge);
 	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_BAD_REQUEST);
 	/* what it is not called any more it is not certified by, whatever it has */
-	assert_int_equal(asks_again(true, &est_k1, &cse), MST_RSC_OK);
+	assert_int_equal(est_asks_again(true, &est_k1, &cse), MST_RSC_OK);
 	assert_int_equal(mst_store_node_get(est_rig.store, est_rig.node, &n), 0);
 	snprintf(n.cse_id, sizeof(n.cse_id), "//sp.example.com/CSE0007");
 	assert_int_equal(mst_store_node_update(est_rig.store, &n), 0);
-	assert_int_equal(asks_again(true, &est_k1, &cse), MST_RSC_NOT_AUTHENTICATED);
+	assert_int_equal(est_asks_again(true, &est_k1, &cse), MST_RSC_NOT_AUTHENTICATED);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, est_up, est_down)

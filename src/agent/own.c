@@ -9,10 +9,12 @@
 #include "secenv/move.h"
 
 #define REFUSED_MS (60 * 60 * 1000)  /* then it is shown again: who did not take it may have had a bad hour (lesson 3) */
+#define REFUSED_FIRST 600      /* seconds to the next try of a renewal that was refused; twice as long after each, since each makes a key */
+#define REFUSED_MOST 86400
 #define VERSION 3              /* 1 did not name the MEF; before 3 the key was PKCS #8 */
 #define BLOB_MAX 8192
 
-static const char *const names[OWN__COUNT] = { "cert-active", "cert-pending", "cert-request" };
+static const char *const names[OWN__COUNT] = { "cert-active", "cert-pending", "cert-request", "cert-renewal" };
 
 void own_wipe(struct own_cert *c)
 {
@@ -88,6 +90,7 @@ static void plan_renewal(struct agent *a)
 {
 	const struct own_cert *c = &a->own.slot[OWN_ACTIVE];
 
+	a->own.refused_wait = 0;
 	a->own.renew_at = !c->there ? MST_TIME_MAX : out_of_place(a, c) ? agent_utc(a) : mst_renew_at(c->obtained, c->not_after, agent_random(a));
 }
 
@@ -190,6 +193,24 @@ json_t *own_status(struct mst_secenv *env)
 	return o;
 }
 
+/* Until it had a place of its own a renewal's request lay where a command's does. It is of no command; it may have been approved. */
+static void part_requests(struct agent *a)
+{
+	struct own_cert *c = &a->own.slot[OWN_REQUEST], *to = &a->own.slot[OWN_RENEWAL];
+	struct mst_diag d = { 0 };
+
+	if (!c->there || c->cmd_id[0])
+		return;
+	if (!to->there) {
+		*to = *c;
+		if (own_store(a, OWN_RENEWAL, &d)) {
+			own_wipe(to);
+			return;
+		}
+	}
+	own_forget(a, OWN_REQUEST);
+}
+
 void own_load(struct agent *a)
 {
 	uint8_t *b = malloc(BLOB_MAX);
@@ -213,6 +234,7 @@ void own_load(struct agent *a)
 		}
 	}
 	free(b);
+	part_requests(a);
 	for (int s = OWN_PENDING; s < OWN__COUNT; s++)
 		if (a->own.slot[s].there && left_behind(a, &a->own.slot[s]))
 			own_forget(a, (enum own_slot)s);
@@ -272,9 +294,9 @@ void own_forget(struct agent *a, enum own_slot s)
  * Until the new request is durable the one before is what it was, and its key with it; a key that comes to nothing goes from the device at once,
  * since nobody would know of it any more.
  */
-int own_request(struct agent *a, const struct est_name *name, const char *challenge, const char *cmd_id, struct mst_diag *d)
+int own_request(struct agent *a, enum own_slot s, const struct est_name *name, const char *challenge, const char *cmd_id, struct mst_diag *d)
 {
-	struct own_cert *c = &a->own.slot[OWN_REQUEST], old = *c, next = { .there = true, .name = *name };
+	struct own_cert *c = &a->own.slot[s], old = *c, next = { .there = true, .name = *name };
 	struct mst_san san = { .kind = name->kind };
 	int r = a->env->ops->key_make(a->env, &next.key, d);
 
@@ -285,7 +307,7 @@ int own_request(struct agent *a, const struct est_name *name, const char *challe
 		r = inside_request(a->env, &next.key, &san, challenge, next.csr, sizeof(next.csr), &next.csr_n, d);
 	if (!r) {
 		*c = next;
-		r = own_store(a, OWN_REQUEST, d);
+		r = own_store(a, s, d);
 		if (r)
 			*c = old;
 	}
@@ -293,6 +315,14 @@ int own_request(struct agent *a, const struct est_name *name, const char *challe
 	own_wipe(&old);
 	own_wipe(&next);
 	return r;
+}
+
+int64_t own_renewal_refused(struct agent *a)
+{
+	int64_t next = a->own.refused_wait ? 2 * a->own.refused_wait : REFUSED_FIRST;
+
+	a->own.refused_wait = next < REFUSED_MOST ? next : REFUSED_MOST;
+	return a->own.refused_wait;
 }
 
 int own_promote(struct agent *a, struct mst_diag *d)
@@ -307,11 +337,12 @@ int own_promote(struct agent *a, struct mst_diag *d)
 		a->own.slot[OWN_ACTIVE] = old;
 	else
 		own_forget(a, OWN_PENDING);
-	if (!r)
+	if (!r) {
 		own_release(a, &old.key);
-	own_wipe(&old);
-	if (!r)
+		own_forget(a, OWN_RENEWAL);
 		a->own.left_behind = false;
+	}
+	own_wipe(&old);
 	a->own.refused_until = 0;
 	plan_renewal(a);
 	return r;

@@ -1,7 +1,7 @@
 /*
  * Certificates that an MEF gave to this node over EST (TS-0003 8.3.6). Two slots, as for root credentials: the old one
- * stays until the new one has been used (lesson 4); and a request that waits for its answer, with its key. All of it lies
- * sealed in the secure environment. The initial credential is never touched: it is the last resort (lesson 9).
+ * stays until the new one has been used (lesson 4); and what was asked for and waits for its answer, each with its key: a command's
+ * request and the renewal's, since either may wait for an approval while the other goes on. All of it lies sealed in the secure environment. The initial credential is never touched: it is the last resort (lesson 9).
  */
 #ifndef AGENT_OWN_H
 #define AGENT_OWN_H
@@ -26,11 +26,12 @@ struct own_cert {
 	char mef[MST_ID_MAX];            /* FQDN of the MEF that gives it: to no other it proves anything. "": kept before that was */
 	mst_time obtained, not_after;
 };
-enum own_slot { OWN_ACTIVE, OWN_PENDING, OWN_REQUEST, OWN__COUNT };
+enum own_slot { OWN_ACTIVE, OWN_PENDING, OWN_REQUEST, OWN_RENEWAL, OWN__COUNT };
 
 struct agent_own {
 	struct own_cert slot[OWN__COUNT];
 	mst_time renew_at;
+	int64_t refused_wait;        /* seconds from the renewal's last refusal to its next try; 0: it was not refused. Only in memory: a start tries at once */
 	mst_ms refused_until;        /* the active one was not taken: until then the initial one is shown; only in memory (lesson 3) */
 	bool left_behind;            /* its key has stayed in another device: it cannot be shown */
 };
@@ -45,11 +46,14 @@ void own_load(struct agent *a);
 MST_MUST_CHECK int own_store(struct agent *a, enum own_slot s, struct mst_diag *d);
 void own_forget(struct agent *a, enum own_slot s);
 /*
- * A new key, which is made inside and never leaves (lesson 28), and a request with it, in place of the one that waits. It is durable before
- * anybody certifies it. 0, or what the secure environment said: then the one before is still there.
+ * A new key, which is made inside and never leaves (lesson 28), and a request with it, in place of the one that waits in OWN_REQUEST or
+ * OWN_RENEWAL. It is durable before anybody certifies it. 0, or what the secure environment said: then the one before is still there.
  */
-MST_MUST_CHECK int own_request(struct agent *a, const struct est_name *name, const char *challenge, const char *cmd_id, struct mst_diag *d);
-/* The pending one has been used: it is the active one from now on. */
+MST_MUST_CHECK int own_request(struct agent *a, enum own_slot s, const struct est_name *name, const char *challenge, const char *cmd_id,
+			       struct mst_diag *d);
+/* The MEF has refused the renewal's request: in how many seconds is it asked again? */
+int64_t own_renewal_refused(struct agent *a);
+/* The pending one has been used: it is the active one from now on, and no renewal of the one before is wanted any more. */
 MST_MUST_CHECK int own_promote(struct agent *a, struct mst_diag *d);
 /* The certificate that a session with the MEF is to show; NULL: the initial one. */
 const struct own_cert *own_choice(const struct agent *a);

@@ -364,7 +364,7 @@ static void no_key_of_a_failed_request_stays(void **state)
 		for (size_t i = 0; i < MST_COUNT(fails); i++) {
 			before = a->own.slot[OWN_REQUEST];
 			*fails[i] = true;
-			assert_true(own_request(a, &name, NULL, "c 1", &d) > 0);
+			assert_true(own_request(a, OWN_REQUEST, &name, NULL, "c 1", &d) > 0);
 			*fails[i] = false;
 			assert_memory_equal(&a->own.slot[OWN_REQUEST], &before, sizeof(before));
 			assert_int_equal(objects(f), kept);
@@ -373,11 +373,47 @@ static void no_key_of_a_failed_request_stays(void **state)
 			own_load(a);
 			assert_int_equal(a->own.slot[OWN_REQUEST].there, kept);
 		}
-		assert_int_equal(own_request(a, &name, NULL, "c 1", &d), 0);
+		assert_int_equal(own_request(a, OWN_REQUEST, &name, NULL, "c 1", &d), 0);
 		assert_true(a->own.slot[OWN_REQUEST].there && a->own.slot[OWN_REQUEST].csr_n && objects(f) == 1);
 	}
 	own_forget(a, OWN_REQUEST);
 	assert_int_equal(objects(f), 0);
+	killed(a);
+}
+
+/* An agent of before kept a renewal's request where a command's is. It may have been approved: it finds its place, and no key goes. */
+static void a_request_of_before_finds_its_place(void **state)
+{
+	struct mst_root_cred north = cred("north");
+	const struct est_name name = { .kind = MST_ID_NODE, .value = "urn:dev:ops:1" };
+	struct fake *f = *state;
+	struct agent *a = booted(f, &north, false);
+	struct mst_diag d = { 0 };
+	struct own_cert was;
+
+	assert_int_equal(own_request(a, OWN_REQUEST, &name, NULL, "", &d), 0);
+	was = a->own.slot[OWN_REQUEST];
+	for (int i = 0; i < 4; i++) {
+		killed(a);
+		a = booted(f, &north, false);
+		f->full = i == 0;            /* not yet */
+		own_load(a);
+		f->full = false;
+		assert_int_equal(a->own.slot[OWN_REQUEST].there, i == 0);
+		assert_memory_equal(&a->own.slot[i ? OWN_RENEWAL : OWN_REQUEST], &was, sizeof(was));
+		assert_int_equal(objects(f), 1);
+		if (i != 2)
+			continue;
+		/* the power goes between the two */
+		a->own.slot[OWN_REQUEST] = was;
+		assert_int_equal(own_store(a, OWN_REQUEST, &d), 0);
+	}
+	/* a command's stays */
+	assert_int_equal(own_request(a, OWN_REQUEST, &name, NULL, "c 1", &d), 0);
+	killed(a);
+	a = booted(f, &north, false);
+	own_load(a);
+	assert_true(a->own.slot[OWN_REQUEST].there && a->own.slot[OWN_RENEWAL].there && objects(f) == 2);
 	killed(a);
 }
 
@@ -488,7 +524,7 @@ static int tear_down(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(the_wait_is_kept), T(a_failed_save_loses_nobody), T(who_comes_back_does_not_leave), T(certificates_of_another_mef_go), T(certificates_keys_go), T(no_key_of_a_failed_request_stays),
+	const struct CMUnitTest tests[] = { T(the_wait_is_kept), T(a_failed_save_loses_nobody), T(who_comes_back_does_not_leave), T(certificates_of_another_mef_go), T(certificates_keys_go), T(no_key_of_a_failed_request_stays), T(a_request_of_before_finds_its_place),
 					    T(registrations_of_before_are_read) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

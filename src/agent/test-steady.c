@@ -195,14 +195,18 @@ static void a_renewal_that_fails_puts_no_commands_off(void **state)
 	struct agent *a = *state;
 
 	give_initial_credential(a);
+	a->managed->n_keys = 1;
 	for (int i = 0; i < 3; i++) {
-		a->own.renew_at = agent_utc(a) - 1;
+		a->own.renew_at = a->managed->key[0].renew_at = agent_utc(a) - 1;
 		a->visit_at = agent_now() - 1;
 		visit_start(a);
 		assert_in_range(a->own.renew_at - agent_utc(a), 598, 600);
 		assert_true(visit_due(a) && a->visit_at < agent_now());
+		/* nor a registered key, which a visit for commands renews */
+		assert_true(a->managed->key[0].renew_at < agent_utc(a));
 		visit_start(a);
 		assert_in_range(a->visit_at - agent_now(), 598000, 600000);
+		assert_in_range(a->managed->key[0].renew_at - agent_utc(a), 598, 600);
 		assert_false(visit_due(a));
 	}
 }

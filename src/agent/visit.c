@@ -46,8 +46,20 @@ struct agent_visit {
 	uint8_t ca[MST_BAG_MAX];     /* what cacerts gave, in one piece */
 	struct mst_bag bag;
 	bool refused;                /* our certificate was not taken: the next visit shows another one */
+	bool no;                     /* the renewal's request was refused: the next one wants another key */
 	bool opened, answered;       /* answered: in TLS 1.3 a refused certificate shows after the opening only */
 };
+
+static bool renews(enum visit_job job)
+{
+	return job == VISIT_RENEW || job == VISIT_ANEW;
+}
+
+/* Where what is asked for waits. */
+static enum own_slot slot_of(const struct agent_visit *v)
+{
+	return renews(v->job) ? OWN_RENEWAL : OWN_REQUEST;
+}
 
 void visit_drop(struct agent *a)
 {
@@ -91,14 +103,14 @@ static void command_name(const struct agent *a, char out[128])
 static const char *port_csr(void *ctx, const struct est_name *name, const char *challenge, uint8_t *out, size_t cap, size_t *ret_n)
 {
 	struct agent *a = ctx;
-	const struct own_cert *c = &a->own.slot[OWN_REQUEST];
+	const struct own_cert *c = &a->own.slot[slot_of(a->visit)];
 	struct mst_diag d = { 0 };
 	char command[128] = "";
 	int r;
 
 	if (a->visit->job == VISIT_COMMANDS)
 		command_name(a, command);
-	r = own_request(a, name, *challenge ? challenge : NULL, command, &d);
+	r = own_request(a, slot_of(a->visit), name, *challenge ? challenge : NULL, command, &d);
 	if (!r && c->csr_n > cap)
 		r = MST_FAULT_BUG;
 	if (r) {
@@ -129,7 +141,7 @@ static bool of_that_ca(const struct agent_visit *v, struct mst_view der)
 static const char *port_issued(void *ctx, struct mst_view bag)
 {
 	struct agent *a = ctx;
-	struct own_cert c = a->own.slot[OWN_REQUEST];
+	struct own_cert c = a->own.slot[slot_of(a->visit)];
 	struct mst_secenv_key old = { .n = 0 };
 	uint8_t out[MST_BAG_MAX], ours[MST_SPKI_MAX], theirs[MST_SPKI_MAX];
 	struct mst_cert_info info;
@@ -161,7 +173,7 @@ static const char *port_issued(void *ctx, struct mst_view bag)
 			why = "it cannot be stored";
 		} else {
 			agent_point(a, "cert-saved");
-			own_forget(a, OWN_REQUEST);
+			own_forget(a, slot_of(a->visit));
 			own_release(a, &old);
 		}
 	}
@@ -307,8 +319,10 @@ static void est_over(struct agent *a)
 	v->est_runs = false;
 	agent_log(a, done || later ? AGENT_INFO : AGENT_WARN, "est", "for", job_name[v->job], "end", est_state_text(v->est.state), "detail",
 		  v->est.detail, NULL);
-	if (v->est.state == EST_FAILED && v->job != VISIT_PROVE && !strncmp(v->est.detail, "the MEF refused: 4", 18))
-		own_forget(a, OWN_REQUEST);      /* this request leads nowhere: the next one is made anew (lesson 3) */
+	if (v->est.state == EST_FAILED && v->job != VISIT_PROVE && !strncmp(v->est.detail, "the MEF refused: 4", 18)) {
+		v->no = renews(v->job) && a->own.slot[OWN_RENEWAL].there;
+		own_forget(a, slot_of(v));       /* this request leads nowhere: the next one is made anew (lesson 3) */
+	}
 	if (v->job == VISIT_PROVE)
 		proven(a, done, v->answered);
 	if (v->job == VISIT_COMMANDS)
@@ -316,17 +330,12 @@ static void est_over(struct agent *a)
 			 v->est.retry_after, done ? "" : v->est.detail);
 }
 
-static bool renews(enum visit_job job)
-{
-	return job == VISIT_RENEW || job == VISIT_ANEW;
-}
-
 static void over(struct agent *a)
 {
 	struct agent_visit *v = a->visit;
 	bool renewal = renews(v->job), good = v->job == VISIT_COMMANDS ? mmef_state(&v->mef) == MMEF_DONE : v->est.state == EST_DONE;
 	int64_t again = v->job == VISIT_COMMANDS && good ? v->mef.result.retry_duration :
-			v->est.state == EST_LATER ? v->est.retry_after : v->refused ? 1 : AGAIN_S;
+			v->est.state == EST_LATER ? v->est.retry_after : v->refused ? 1 : v->no ? own_renewal_refused(a) : AGAIN_S;
 	bool at_once;
 
 	if (v->job == VISIT_COMMANDS && !good)
@@ -508,7 +517,7 @@ static bool start(struct agent *a, enum visit_job job)
 	static const char est_path[] = MST_EST_PATH;
 	const struct own_cert *shown = job == VISIT_RENEW ? &a->own.slot[OWN_ACTIVE] : job == VISIT_PROVE ? &a->own.slot[OWN_PENDING] : NULL;
 	static const enum est_job jobs[] = { EST_JOB_PROVE, EST_JOB_REENROLL, EST_JOB_AGAIN, EST_JOB_PROVE };
-	const struct own_cert *old = &a->own.slot[OWN_REQUEST];
+	const struct own_cert *old = &a->own.slot[OWN_RENEWAL];
 	struct mmef_config mc = { .job = MMEF_JOB_COMMANDS, .from = a->from, .attempt = a->active.attempt, .reg_id = a->active.mef_reg_id,
 				  .classes = COMMAND_CLASSES, .answer_ms = a->cfg.answer_timeout * 1000 };
 	struct est_config ec = { .job = jobs[job], .base = est_path,
@@ -558,10 +567,10 @@ static bool start(struct agent *a, enum visit_job job)
 	agent_log(a, AGENT_WARN, "visit", "for", job_name[job], "why", d.text[0] ? d.text : "it could not be begun", NULL);
 	a->show = NULL;
 	visit_drop(a);
-	if (!renews(job))
+	if (!renews(job)) {
 		plan(a, AGAIN_S);
-	managed_put_off(a->managed, agent_utc(a), agent_utc(a) + AGAIN_S);
-	if (renews(job)) {
+		managed_put_off(a->managed, agent_utc(a), agent_utc(a) + AGAIN_S);
+	} else {
 		a->own.renew_at = agent_utc(a) + AGAIN_S;
 		once_did(a, false, "certificate", d.text[0] ? d.text : "it could not be begun");
 	}

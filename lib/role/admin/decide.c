@@ -85,6 +85,11 @@ bool admin_cert_works(const struct mst_cert_row *r, const struct mst_role_conf *
 	return !r->revoked && now - grace < r->expires;
 }
 
+bool admin_cert_counts(const struct mst_cert_row *r, const struct mst_role_conf *conf, mst_time now)
+{
+	return admin_cert_works(r, conf, now) || (!r->revoked && r->node && conf && conf->est.on);
+}
+
 /* The first entry of that provider, whose people may be several. */
 static size_t provider_at(const struct mst_role_conf *conf, const char *sp_fqdn)
 {
@@ -118,7 +123,7 @@ enum admin_verdict admin_decide_revoke(struct mst_cert_row *r, int reason, const
 {
 	if (r->revoked)
 		return ADMIN_UNCHANGED;
-	if (!admin_cert_works(r, conf, now))
+	if (!admin_cert_counts(r, conf, now))
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "certificate", "it has expired; nobody accepts it anyway");
 	r->revoked = now;
 	r->reason = reason;

@@ -46,6 +46,8 @@ enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *
 
 /* Is it good for anything that a revocation would end? For its renewal a while after its end, too (mef.est_grace). */
 bool admin_cert_works(const struct mst_cert_row *r, const struct mst_role_conf *conf, mst_time now);
+/* The same, or does it only say which name its node may be certified by again (mef/est.h, has_name)? However long ago it has ended. */
+bool admin_cert_counts(const struct mst_cert_row *r, const struct mst_role_conf *conf, mst_time now);
 /* `r` is the certificate's record, revoked or not; `reason` of RFC 5280 5.3.1. That the list is full is no reason to refuse: the MEF and
  * OCSP read the record. */
 enum admin_verdict admin_decide_revoke(struct mst_cert_row *r, int reason, const struct mst_role_conf *conf, mst_time now, int *ret_rsc,

@@ -244,14 +244,14 @@ static int keep_good(void *arg, const struct mst_cert_row *r)
 	bool own;
 	int e = 0;
 
-	if (!admin_cert_works(r, g->q->env->conf, g->q->env->now))
+	if (!admin_cert_counts(r, g->q->env->conf, g->q->env->now))
 		return 0;
 	/* with the provider that it has now: what it had with one before is not this one's to end, alone or with all others */
 	e = admin_owns_since(g->q, r->node, r->issued, &own);
 	return e || !own ? e : keep_cert(g->c, r);
 }
 
-/* All that work, if only for their renewal. Those that are revoked or over already stay as they are. */
+/* All that are good for anything, if only for another certificate by their name. Those that are revoked already stay as they are. */
 int admin_node_certs_revoke(struct admin *q)
 {
 	struct certs c = { NULL, 0, 0 }, done = { NULL, 0, 0 };

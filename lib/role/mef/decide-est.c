@@ -164,7 +164,7 @@ static bool request_good(const struct est_call *c, struct est_verdict *v)
 
 /*
  * The session shows no certificate of ours, and the node has one for that name: one that authenticates itself by its maker's secret always comes so, and one
- * whose certificate is over or not taken. The command that it came of has ended, so nothing else says that the name is wanted (RFC 7030 4.2.2). It is no
+ * whose certificate is over or not taken. The command that it came of has ended, so nothing else says that the name is wanted (RFC 7030 4.2.2); a former provider's says nothing here. It is no
  * renewal to enrol(): an approval is asked for each time.
  */
 static bool may_again(const struct est_records *r)
@@ -190,7 +190,7 @@ static bool name_good(const struct est_call *c, const struct mst_who *w, const s
 		refuse(v, MST_RSC_BAD_REQUEST, "the name is another than in the certificate that is renewed", NULL);
 	else if (!same_san(asked, &want) && !shows(w, r, asked) && !may_again(r))
 		refuse(v, MST_RSC_BAD_REQUEST, "the name is of another kind than csrattrs asks for",
-		       "the name is of another kind than csrattrs asks for, and no certificate for it stands: muster command cert-prov gives one");
+		       "the name is of another kind than csrattrs asks for, and no certificate says that it is wanted: muster command cert-prov gives one");
 	else if (again && c->csr.has_subject && memcmp(c->csr.subject_sha256, r->own_subject_sha256, MST_SHA256_LEN))
 		refuse(v, MST_RSC_BAD_REQUEST, "the subject is another than in the certificate that is renewed", NULL);
 	else

@@ -49,14 +49,16 @@ static int found(int r, bool *ret)
 	return r < 0 ? r : 0;
 }
 
-struct of_node { mst_time now; const char *name; struct est_records *r; };
+struct of_node { mst_time now, since; const char *name; struct est_records *r; };
 
 static int look_at_cert(void *arg, const struct mst_cert_row *row)
 {
 	struct of_node *f = arg;
 
 	f->r->live += !row->revoked && row->expires > f->now;
-	f->r->has_name = f->r->has_name || (!row->revoked && !strcmp(row->subject, f->name));
+	/* They come in the order in which they were issued, and the last one says it: one before that has ended is revoked by nobody. */
+	if (!strcmp(row->subject, f->name))
+		f->r->has_name = !row->revoked && row->issued > f->since;
 	return 0;
 }
 
@@ -74,20 +76,26 @@ static int keep_command(void *arg, const struct mst_command *m)
 	return 0;
 }
 
-/* Was it made under another provider than the node has now? */
-static int load_former(struct mst_role_env *env, const struct mst_who *w, struct est_records *r)
+/* When the node came to the provider that it has now; 0: it has had no other. What was issued until then was under another one. */
+static int load_since(struct mst_role_env *env, const struct mst_who *w, mst_time *ret_since)
 {
-	struct mst_node_past past = { 0 };
-	struct mst_cert_row row = { 0 };
+	struct mst_node_past past;
 	int e = mst_store_past_last(env->store, w->node.id, &past);
 
-	if (!e)
-		e = mst_store_cert_get(env->store, w->cert_serial, &row);
-	r->own_former = !e && row.issued <= past.at;
+	*ret_since = e ? 0 : past.at;
 	return e < 0 ? e : 0;
 }
 
-static int load_own(struct mst_role_env *env, const struct mst_who *w, const struct mst_exchange *x, struct est_records *r)
+static int load_former(struct mst_role_env *env, const struct mst_who *w, mst_time since, struct est_records *r)
+{
+	struct mst_cert_row row;
+	int e = since ? mst_store_cert_get(env->store, w->cert_serial, &row) : 0;
+
+	r->own_former = since && !e && row.issued <= since;
+	return e < 0 ? e : 0;
+}
+
+static int load_own(struct mst_role_env *env, const struct mst_who *w, const struct mst_exchange *x, mst_time since, struct est_records *r)
 {
 	struct mst_cert_der der;
 	int e;
@@ -101,7 +109,7 @@ static int load_own(struct mst_role_env *env, const struct mst_who *w, const str
 	r->own_san = x->peer.cert.san[0];
 	r->own_until = x->peer.cert.not_after;
 	e = mst_cert_subject_sha256((struct mst_view){ der.der.b, der.der.n }, r->own_subject_sha256);
-	return e > 0 ? MST_FAULT_CORRUPT : e ? e : load_former(env, w, r);
+	return e > 0 ? MST_FAULT_CORRUPT : e ? e : load_former(env, w, since, r);
 }
 
 static int load_request(struct mst_role_env *env, const struct mst_who *w, const struct est_call *c, struct est_records *r)
@@ -117,7 +125,7 @@ static int load(struct mst_role_env *env, const struct est_call *c, const struct
 		struct mst_view ca, struct est_records *r)
 {
 	bool asks = (c->op == MST_EST_ENROLL || c->op == MST_EST_REENROLL) && !c->csr_end && c->media_fits;
-	struct of_node own = { env->now, asks && c->csr.n_san == 1 ? c->csr.san[0].value : "", r };
+	struct of_node own = { env->now, 0, asks && c->csr.n_san == 1 ? c->csr.san[0].value : "", r };
 	struct finding f = { env->conf, w, r };
 	int e;
 
@@ -125,7 +133,9 @@ static int load(struct mst_role_env *env, const struct est_call *c, const struct
 	if (w->kind != MST_WHO_NODE)
 		return 0;
 	r->shown_until = x->peer.how == MST_AUTH_CERT ? x->peer.cert.not_after : 0;
-	e = load_own(env, w, x, r);
+	e = load_since(env, w, &own.since);
+	if (!e)
+		e = load_own(env, w, x, own.since, r);
 	if (!e)
 		e = found(mst_store_challenge_get(env->store, w->node.id, &r->challenge), &r->has_challenge);
 	if (!e)

@@ -38,7 +38,8 @@ struct est_records {
 	uint8_t own_subject_sha256[MST_SHA256_LEN];
 	mst_time own_until;
 	size_t live;                   /* certificates of the node that are good */
-	bool has_name;                 /* ENROLL, REENROLL: one for the name that is asked for, which is not revoked; it may have ended */
+	/* ENROLL, REENROLL: the last one for the name that is asked for is not revoked, and of the time with the provider that it has now; it may have ended */
+	bool has_name;
 	mst_time ca_until;
 };
 
