@@ -10,6 +10,7 @@ static enum muster_reason reason_of(enum mst_tls_end why)
 	switch (why) {
 	case MST_TLS_OPEN: return MUSTER_INTERNAL;
 	case MST_TLS_CLOSED:
+	case MST_TLS_CUT:
 	case MST_TLS_TRUNCATED:
 	case MST_TLS_UNREACHABLE:
 	case MST_TLS_NAME_UNKNOWN: return MUSTER_UNREACHABLE;

@@ -49,11 +49,24 @@ static void one_bsf(struct mst_role_conf *c)
 	c->bsf[0].n_domain = 1;
 }
 
+/* The name that its maker gave it, which is of no provider's realm, and the providers that it was with. */
+static void by_its_maker(void)
+{
+	struct mst_identity name = { .kind = MST_ID_FQDN, .value = "dev5.maker.example", .node = r.node };
+
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_identity_put(r.store, &name), 0);
+	for (int64_t i = 1; i <= 2; i++)
+		assert_int_equal(mst_store_past_put(r.store, &(struct mst_node_past){ .node = r.node, .last = i, .at = RIG_NOW, .sp_fqdn = "before.example" }), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+}
+
 static int up(void **state)
 {
 	(void)state;
 	assert_int_equal(sqlite3_auto_extension((void (*)(void))watch), SQLITE_OK);
 	rig_up(&r);
+	by_its_maker();
 	r.suite = 0x00ae;
 	one_bsf(&r.maf_conf);
 	one_bsf(&r.mef_conf);
@@ -273,6 +286,8 @@ static void of_makers(void **state)
 		like(n, roles[i], KPM_ID, MST_PSK_UNKNOWN, "revoked");
 		put(MST_ROLE_SECRETS, KPM_ID, MST_PURPOSE_KPM, NODE, MST_CRED_ACTIVE, RIG_NOW);
 		like(n, roles[i], KPM_ID, MST_PSK_UNKNOWN, "expired");
+		put(MST_ROLE_SECRETS, KPM_ID, MST_PURPOSE_KPM, NO_SUBSCRIPTION, MST_CRED_ACTIVE, MST_NEVER);
+		like(n, roles[i], KPM_ID, 0, "of a node without a subscription");
 		put(MST_ROLE_SECRETS, KPM_ID, MST_PURPOSE_KPM, NODE, MST_CRED_ACTIVE, MST_NEVER);
 		r.mef_conf.no_secrets = r.bbn_conf.no_secrets = true;
 		like(n, roles[i], KPM_ID, MST_PSK_UNKNOWN, "switched off");

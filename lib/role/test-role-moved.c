@@ -330,12 +330,37 @@ static void its_public_name_is_left(void **state)
 	assert_int_equal(by_km("/MAFBase/0011", "old@maf.example.com", "cse2.old.example.com"), 4106);
 }
 
+/* Its maker's secret goes with it, for who it is now. The look-up for a handshake looks through no names, and what it has left is no name of the session's either. */
+static void by_its_makers_secret(void **state)
+{
+	struct mst_credential c = { .key_id = "dev1@maker.example", .purpose = MST_PURPOSE_KPM, .key = { { 7 }, 1 }, .node = r.node, .state = MST_CRED_ACTIVE,
+				    .created = RIG_NOW, .expires = MST_NEVER, .client_id = OLD };
+	struct mst_psk_answer a;
+
+	(void)state;
+	known_as(MST_ID_CSE_ABS, OLD);
+	known_as(MST_ID_FQDN, "cse1.old.example.com");
+	known_as(MST_ID_FQDN, "dev1.maker.example");
+	was_with("old.example.com");
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_cred_put(r.store, MST_ROLE_SECRETS, &c, true), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+	assert_int_equal(rig_lookup_at(&r, MST_ROLE_MEF, c.key_id, &a), 0);
+	assert_string_equal(a.release.target, RIG_CSE);
+	assert_int_equal(a.whose.one, r.node);
+	rig_peer_psk(&r, c.key_id);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/MEFBase/0011", OLD, 0, 0, NULL), 4106);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/MEFBase/0011", "cse1.old.example.com", 0, 0, NULL), 4106);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/MEFBase/0011", "dev1.maker.example", 0, 0, NULL), 4004);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/MEFBase/0011", RIG_CSE, 0, 0, NULL), 4004);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = { T(the_mefs_answer), T(the_key_is_the_nodes), T(the_bsfs_answer),
 		T(no_target_by_what_it_was), T(with_whom_it_came_back_to), T(the_name_is_given_anew),
-		T(its_public_name_is_left) };
+		T(its_public_name_is_left), T(by_its_makers_secret) };
 
 	return cmocka_run_group_tests_name("moved", tests, NULL, NULL);
 }

@@ -153,7 +153,7 @@ static void on_response(void *owner, struct mst_client *client, const struct mst
 enum mst_fetch_end connector_end_of_tls(enum mst_tls_end e)
 {
 	switch (e) {
-	case MST_TLS_OPEN: case MST_TLS_CLOSED: case MST_TLS_TRUNCATED: case MST_TLS_UNREACHABLE:
+	case MST_TLS_OPEN: case MST_TLS_CLOSED: case MST_TLS_CUT: case MST_TLS_TRUNCATED: case MST_TLS_UNREACHABLE:
 	case MST_TLS_NAME_UNKNOWN: case MST_TLS_SILENT: case MST_TLS_TIMEOUT:
 		return MST_FETCH_UNREACHABLE;
 	case MST_TLS_UNTRUSTED:

@@ -431,7 +431,7 @@ bool mst_get_handshake_failed(struct mst_view v, struct mst_handshake_failed *re
 
 	memset(ret_h, 0, sizeof(*ret_h));
 	ret_h->role = (enum mst_role)mst_get_enum(&r, MST_ROLE__COUNT);
-	ret_h->why = (enum mst_tls_end)mst_get_enum(&r, MST_TLS_BUSY + 1);
+	ret_h->why = (enum mst_tls_end)mst_get_enum(&r, MST_TLS_CUT + 1);
 	get_peer(&r, &ret_h->peer);
 	mst_get_text16(&r, ret_h->detail, sizeof(ret_h->detail));
 	return mst_read_end(&r) && ret_h->role != MST_ROLE_NONE;

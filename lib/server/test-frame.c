@@ -171,7 +171,7 @@ static void small_ones(void **state)
 	struct mst_psk_ask q = { MST_ROLE_MAF, 2, "id@maf.example.com", "127.0.0.1:1", 0xaf }, q2;
 	struct mst_psk_answer_frame k = { { { 5, 6 }, 2 }, { 8, 80 } }, k2;
 	struct mst_whose cut = { .group = 9 }, cut2, nobody = { 0 }, bad = { .one = -1 };
-	struct mst_handshake_failed h = { .role = MST_ROLE_MEF, .why = MST_TLS_EXPIRED, .detail = "x" }, h2;
+	struct mst_handshake_failed h = { .role = MST_ROLE_MEF, .why = MST_TLS_CUT, .detail = "x" }, h2;
 	struct mst_refused x = { .role = MST_ROLE_MAF, .status = 4102, .attempt = "0123456789abcdef0123456789abcdef", .why = "y" }, x2;
 	struct mst_fetch zh = { .kind = MST_FETCH_ZH, .binding = MST_BIND_DIAMETER, .role = MST_ROLE_BSF, .ue_id = "i@h", .resync = true,
 		.rnd = { 1 }, .auts = { 2 } };
@@ -205,7 +205,7 @@ static void small_ones(void **state)
 		assert_false(mst_get_cut(mst_written(&w), &cut2));
 	}
 	TRIP(mst_put_handshake_failed, mst_get_handshake_failed, h, h2);
-	assert_int_equal(h2.why, MST_TLS_EXPIRED);
+	assert_int_equal(h2.why, MST_TLS_CUT);
 	TRIP(mst_put_refused, mst_get_refused, x, x2);
 	assert_true(x2.status == 4102 && !strcmp(x2.attempt, x.attempt) && !strcmp(x2.why, "y"));
 	TRIP(mst_put_fetch, mst_get_fetch, f, f2);

@@ -129,6 +129,8 @@ static bool fail_handshake(struct mst_coap_conn *c)
 	c->s->stats.handshake_failures++;
 	if (c->s->ops->on_handshake_failed)
 		c->s->ops->on_handshake_failed(c->s->owner, &c->t.peer, c->t.end, c->t.detail);
+	/* a peer whose handshake is over by now would wait for an answer */
+	tls_session_bye(&c->t, true);
 	coap_conn_drop(c, false);
 	return false;
 }
@@ -299,7 +301,10 @@ static bool opened(struct mst_coap_conn *c)
 	struct coap_server_config cfg = { .body_max = c->s->limits.body_octets, .szx = MST_COAP_SZX_MAX, .patience_ms = PATIENCE_MS,
 					  .first_id = (uint16_t)by_chance(), .dialect = c->s->dialect };
 
-	if (c->t.ctx != c->s->tls && !(c->spared = tls_judge_again(&c->t, c->s->tls)))
+	/* before it is open, mst_coap_server_cut() alone would have it end */
+	if (c->closing)
+		tls_session_cut(&c->t);
+	if (c->closing || (c->t.ctx != c->s->tls && !(c->spared = tls_judge_again(&c->t, c->s->tls))))
 		return fail_handshake(c);       /* the settings have changed meanwhile */
 	coap_server_queue(c, COAP_Q_OPEN);
 	c->s->stats.handshakes++;

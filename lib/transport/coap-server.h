@@ -53,7 +53,8 @@ void mst_coap_server_speak(struct mst_coap_server *s, enum mst_coap_dialect x);
 /* For new sessions; idle ones end now, others after what is going on. One that has not asked yet may ask once, if its certificate
  * is good by the new settings too. */
 void mst_coap_server_reload(struct mst_coap_server *s, struct mst_tls_ctx *tls);
-/* Sessions of that one, or that group, end: idle ones now, others after the answer that is being made; what is not all there yet gets none. */
+/* Sessions of that one, or that group, end: idle ones now, others after the answer that is being made. What is not all there yet gets none, nor does
+ * a handshake that is not over come to an end. */
 void mst_coap_server_cut(struct mst_coap_server *s, const struct mst_whose *whose);
 void mst_coap_server_set_limits(struct mst_coap_server *s, const struct mst_coap_limits *l);
 void mst_coap_server_drain(struct mst_coap_server *s);

@@ -108,7 +108,7 @@ static void gone(struct mst_conn *c)
 /* Say bye, then throw away what still comes, so that no reset overtakes the last octets we sent. */
 void conn_begin_close(struct mst_conn *c)
 {
-	bool peer_left = (c->t->end == MST_TLS_CLOSED && !c->cut) || c->t->end == MST_TLS_TRUNCATED || c->t->suspended;
+	bool peer_left = c->t->end == MST_TLS_CLOSED || c->t->end == MST_TLS_TRUNCATED || c->t->suspended;
 
 	if (c->t->end == MST_TLS_BUSY && c->state != CONN_HANDSHAKE && c->state != CONN_SUSPENDED)
 		server_no_memory(c->s, c->t->peer.address);     /* the library had none: of an open session nobody else tells */
@@ -152,7 +152,7 @@ static bool step_handshake(struct mst_conn *c)
 	switch (tls_handshake(c->t)) {
 	case TLS_DONE:
 		if (c->cut)
-			tls_session_end(c->t, MST_TLS_CLOSED, "the key was right, and whose it is was cut off meanwhile: not served any more, or by another key");
+			tls_session_cut(c->t);
 		if (c->cut || (c->t->ctx != c->s->tls && !(c->spared = tls_judge_again(c->t, c->s->tls))))
 			return fail_handshake(c);       /* the settings have changed meanwhile */
 		end_handshake_count(c);

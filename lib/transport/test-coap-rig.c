@@ -57,7 +57,7 @@ static void on_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end
 {
 	struct cw *w = owner;
 
-	(void)peer;
+	w->failed_peer = *peer;
 	w->failed++;
 	w->server_end = why;
 	snprintf(w->server_detail, sizeof(w->server_detail), "%s", detail);

@@ -47,7 +47,7 @@ struct cw {
 	unsigned requests, psk_asked, failed, closed, closed_pending, opened, responses, ended;
 	enum mst_tls_end server_end, client_end;
 	char server_detail[200], client_detail[200], target[200], host[100], media[64], accept[64], retry[16];
-	struct mst_peer server_peer, client_peer;
+	struct mst_peer server_peer, client_peer, failed_peer;
 	int status, answer_status;
 	unsigned answer_retry;
 	uint8_t question[9000], answer[17000], got[9000], back[17000];

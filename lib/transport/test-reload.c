@@ -281,9 +281,9 @@ static void cut_during_the_handshake(void **state)
 		rig_until(&t->r, &t->ends);
 		/* the key was proven, and this end cut it: so the roles know, and ask why from nobody who has shown nothing */
 		assert_int_equal(t->r.failed, 1);
-		assert_int_equal(t->r.server_end, MST_TLS_CLOSED);
+		assert_int_equal(t->r.server_end, MST_TLS_CUT);
 		assert_int_equal(t->r.failed_peer.how, MST_AUTH_PSK);
-		assert_non_null(strstr(t->r.server_detail, "cut off"));
+		assert_non_null(strstr(t->r.server_detail, "the key was right"));
 		assert_int_equal(t->end, MST_TLS_CLOSED);
 		assert_int_equal(t->requests + t->done, 0);
 		gone(t);
@@ -382,6 +382,15 @@ static void cut_during_the_handshake_coap(void **state)
 	cw_until(w, &w->ended, 1);
 	assert_int_equal(w->requests, 0);
 	assert_int_equal(mst_coap_server_open(w->server), 0);
+	/* told as over TCP: it has failed, and with the right key */
+	assert_int_equal(w->failed, 1);
+	assert_int_equal(w->server_end, MST_TLS_CUT);
+	assert_int_equal(w->failed_peer.how, MST_AUTH_PSK);
+	assert_string_equal(w->failed_peer.psk_identity, w->identity);
+	assert_non_null(strstr(w->server_detail, "the key was right"));
+	assert_int_equal(mst_coap_server_stats(w->server).handshake_failures, 1);
+	assert_int_equal(mst_coap_server_stats(w->server).handshakes, 0);
+	assert_int_equal(w->closed, 1);
 	cw_free(w);
 }
 

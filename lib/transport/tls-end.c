@@ -30,6 +30,7 @@ static const struct { const char *text, *remedy; } words[] = {
 	[MST_TLS_TOO_LARGE] = { "answer too large", "check that the right service answers on this port" },
 	[MST_TLS_BUSY] = { "too busy", "try again later; raise the limits or add listeners when it lasts" },
 	[MST_TLS_SILENT] = { "timed out", "check key identity and key at both ends; if they are right, look at the network path" },
+	[MST_TLS_CUT] = { "cut off", "nothing, if it was meant: a node whose secret was replaced needs the new one" },
 };
 
 const char *mst_tls_end_text(enum mst_tls_end e)
@@ -40,6 +41,11 @@ const char *mst_tls_end_text(enum mst_tls_end e)
 const char *mst_tls_end_remedy(enum mst_tls_end e)
 {
 	return (unsigned)e < MST_COUNT(words) ? words[e].remedy : "";
+}
+
+void tls_session_cut(struct tls_session *t)
+{
+	tls_session_end(t, MST_TLS_CUT, "the key was right; meanwhile its owner is not served any more, or by another key");
 }
 
 static const struct { int reason; enum mst_tls_end end; } end_of[] = {

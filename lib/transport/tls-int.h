@@ -134,6 +134,8 @@ MST_MUST_CHECK int tls_export(struct tls_session *t, const char *label, uint8_t 
 
 /* Latch why the session ended; the first reason stays. */
 void tls_session_end(struct tls_session *t, enum mst_tls_end e, const char *fmt, ...) MST_PRINTF(3, 4);
+/* As MST_TLS_CUT, in the same words whatever carries the session. */
+void tls_session_cut(struct tls_session *t);
 
 /* Fill t->peer.cert from what the peer showed; false when there is nothing or it cannot be read. */
 bool tls_read_names(struct tls_session *t);

@@ -281,7 +281,7 @@ void tls_session_bye(struct tls_session *t, bool stays)
 	ERR_clear_error();
 	/* after a fatal error, or before the end of the handshake, the library forbids it: alerts are out already */
 	if (t->ssl && !t->suspended && SSL_is_init_finished(t->ssl) &&
-	    (t->end == MST_TLS_OPEN || t->end == MST_TLS_CLOSED || t->end == MST_TLS_TIMEOUT))
+	    (t->end == MST_TLS_OPEN || t->end == MST_TLS_CLOSED || t->end == MST_TLS_CUT || t->end == MST_TLS_TIMEOUT))
 		(void)SSL_shutdown(t->ssl);
 	ERR_clear_error();
 	if (stays && t->fd >= 0)

@@ -45,7 +45,7 @@ struct mst_peer {
 /* Why a handshake or a connection ended. Stable words, shown to people and written into events. */
 enum mst_tls_end {
 	MST_TLS_OPEN,
-	MST_TLS_CLOSED,                 /* orderly, by close_notify; a server's handshake with a proven peer: by mst_server_cut() */
+	MST_TLS_CLOSED,                 /* orderly, by close_notify */
 	MST_TLS_TRUNCATED,              /* the peer vanished in the middle */
 	MST_TLS_UNREACHABLE,            /* no address answered */
 	MST_TLS_NAME_UNKNOWN,           /* the name does not resolve */
@@ -63,6 +63,7 @@ enum mst_tls_end {
 	MST_TLS_TOO_LARGE,              /* an answer with more octets than this end takes */
 	MST_TLS_BUSY,                   /* refused early: too many; or this end has no memory for it */
 	MST_TLS_SILENT,                 /* datagrams, of the client: as PSK_REFUSED, or the server went away in that moment */
+	MST_TLS_CUT,                    /* of a server: the key was proven, and mst_server_cut() or mst_coap_server_cut() came before the handshake was over */
 };
 const char *mst_tls_end_text(enum mst_tls_end e);       /* "certificate expired" */
 const char *mst_tls_end_remedy(enum mst_tls_end e);     /* what a person should do next */

@@ -209,6 +209,7 @@ enum prov_reason session_reason(enum mst_tls_end why)
 	switch (why) {
 	case MST_TLS_OPEN: return PROV_INTERNAL;
 	case MST_TLS_CLOSED:
+	case MST_TLS_CUT:
 	case MST_TLS_TRUNCATED:
 	case MST_TLS_UNREACHABLE:
 	case MST_TLS_NAME_UNKNOWN: return PROV_UNREACHABLE;

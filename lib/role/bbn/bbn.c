@@ -44,7 +44,7 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 
 static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a)
 {
-	return mst_role_secret_lookup(env, MST_ROLE_BBN, q, a);
+	return mst_role_secret_lookup(env, q, a);
 }
 
 static int hint(struct mst_role_env *env, const struct mst_peer *p, struct mst_psk_hint *ret)

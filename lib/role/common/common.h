@@ -189,6 +189,11 @@ MST_MUST_CHECK int mst_role_identify_lapsed(struct mst_role_env *env, enum mst_r
 MST_MUST_CHECK int mst_role_sim(struct mst_role_env *env, enum mst_sim_name by, const char *name, struct mst_sim *ret, struct mst_who *ret_who);
 /* A client by its absolute identifier (whose key is it?), with node and subscription when known. */
 MST_MUST_CHECK int mst_role_client(struct mst_role_env *env, const char *client_id, int64_t node, struct mst_who *ret);
+/*
+ * Whose secret it is, for a handshake's look-up, which asks the same of the store for everybody: so this looks for no names that a move has left, and
+ * gives none. Who speaks in the session, and by which names, is mst_role_identify()'s to say.
+ */
+MST_MUST_CHECK int mst_role_secret_owner(struct mst_role_env *env, const struct mst_credential *cred, struct mst_who *ret);
 /* For listeners, who end sessions when the node or its subscription is not served any more; zero for who is no node. 0 or a fault. */
 MST_MUST_CHECK int mst_role_whose(const struct mst_who *w, struct mst_whose *ret);
 
@@ -316,8 +321,7 @@ MST_MUST_CHECK int mst_role_handshake_failed(struct mst_role_env *env, enum mst_
 bool mst_decide_secret(const struct mst_credential *cred, const struct mst_who *owner, mst_time now, struct mst_release *ret,
                        const char **ret_why);
 /* A role's psk_lookup; and its hint. */
-MST_MUST_CHECK int mst_role_secret_lookup(struct mst_role_env *env, enum mst_role role, const struct mst_psk_ask *q,
-                                          struct mst_psk_answer *a);
+MST_MUST_CHECK int mst_role_secret_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a);
 MST_MUST_CHECK int mst_role_secret_hint(struct mst_role_env *env, enum mst_role role, const char *identity, struct mst_psk_hint *ret);
 /* The operator's word for mef.psk = false, bbn.psk = false (struct mst_role_conf.no_secrets). */
 const char *mst_role_no_secrets(enum mst_role role);

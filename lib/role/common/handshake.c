@@ -49,8 +49,8 @@ int mst_role_handshake_failed(struct mst_role_env *env, enum mst_role role, cons
 	static _Thread_local struct mst_psk_hint hint;
 	const char *who = p->how == MST_AUTH_PSK || p->psk_identity[0] ? p->psk_identity :
 	                  p->cert.n_san ? p->cert.san[0].value : p->cert.subject;
-	/* by this end, with the key proven: by a move or a release with a grace it stands (life.c), and then there is no more to say */
-	bool cut = why == MST_TLS_CLOSED && p->how == MST_AUTH_PSK;
+	/* with the key proven; by a move or a release with a grace the key stands (life.c), and then there is no more to say */
+	bool cut = why == MST_TLS_CUT;
 	char text[256], remedy[128];
 	size_t at;
 	int n;

@@ -408,6 +408,17 @@ static int by_secret(struct mst_role_env *env, enum mst_role role, const struct 
 	return 0;
 }
 
+int mst_role_secret_owner(struct mst_role_env *env, const struct mst_credential *cred, struct mst_who *w)
+{
+	int r = 0;
+
+	memset(w, 0, sizeof(*w));
+	if (cred->node)
+		r = load_node(env, cred->node, w);
+	w->n_name = 0;
+	return r;
+}
+
 int mst_role_identify(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
 {
 	int r = mst_role_identify_lapsed(env, role, p, w);

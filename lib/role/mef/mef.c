@@ -29,7 +29,7 @@ static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, str
 	case MST_NAF_REFUSED: return mst_naf_nobody(env, MST_ROLE_MEF, a);
 	case MST_NAF_NOT: break;
 	}
-	return mst_role_secret_lookup(env, MST_ROLE_MEF, q, a);
+	return mst_role_secret_lookup(env, q, a);
 }
 
 static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_fetch_result *got, struct mst_psk_answer *a)
