@@ -193,6 +193,52 @@ def test_no_pin_costs_one_try(node, tmp_path):
         device.stop()
 
 
+def test_one_devices_refusal_is_not_another_ones(node, tmp_path):
+    """One file has the PIN for TPM and token: the store's is right, and a token that was added refuses it."""
+    tpm, token = PinTpm(tmp_path), PinToken(tmp_path)
+    token.right = "975310"
+    run("softhsm2-util", "--init-token", "--free", "--label", "other", "--pin", token.right, "--so-pin", "97531", env=token.env)
+    node.env = token.env
+    try:
+        settings = f'tcti = "{tpm.tcti}"; pin_file = "{tpm.pin}"; module = "{MODULE}"; module_state = "{token.dir}";'
+        node.configure(f'secenv = {{ {settings} }};\n')
+        node.agent("request", check=True)
+        node.configure(f'secenv = {{ {settings} token = "other"; }};\n')
+        for why in ("does not take this PIN", "the token other " + HELD, "the token other " + HELD):
+            code, said = node.doctor()
+            assert code == 0 and said["chosen"] == "tpm" and said["offers"][0]["usable"], said
+            assert why in said["offers"][1]["why"], said
+            assert node.agent("status").returncode == 0          # which the TPM takes, and that is nothing to the token
+        assert tpm.counted() == 0 and "other" in (node.dir / "state/pin.refused").read_text()
+        # and the other way round
+        set_pin(tpm.pin, token.right)
+        code, said = node.doctor()
+        assert code == 1 and "does not take this PIN" in said["offers"][0]["why"] and said["offers"][1]["usable"], said
+        code, said = node.doctor()
+        assert code == 1 and f"the TPM {tpm.tcti} {HELD}" in said["offers"][0]["why"] and said["offers"][1]["usable"], said
+        assert tpm.counted() == 1
+        set_pin(tpm.pin, PIN)
+        assert node.agent("status").returncode == 0
+    finally:
+        tpm.stop()
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["full", "read-only"])
+def test_a_refusal_that_cannot_be_noted(node, tmp_path, full):
+    """Nothing can be written where the note is to lie: whoever is refused is told."""
+    device = PinToken(tmp_path)
+    root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    disk = node.dir / "state"
+    disk.mkdir()
+    fill = f"mount -t tmpfs -o size=4k,nr_inodes=2 none {disk} && : > {disk}/x" if full else f"mount -t tmpfs -o ro none {disk}"
+    node.env = device.env
+    node.configure(device.settings())
+    set_pin(device.pin, "111111")
+    done = node.agent("request", wrap=("unshare", *root, "--mount", "sh", "-c", fill + ' && "$@"', "sh"))
+    assert done.returncode == 1 and "could not be noted in " in done.stderr and str(disk / "pin.refused") in done.stderr, done
+    assert ("No space" if full else "Read-only") in done.stderr and "tried again at the next start" in done.stderr, done
+    assert device.counted() == 1
+
 
 @pytest.mark.parametrize("lacks,kek,ca", [("0x350", False, True), ("0x251", False, True), ("0x1040", True, False), ("0x1041", True, False)],
                          ids=["CKM_GENERIC_SECRET_KEY_GEN", "CKM_SHA256_HMAC", "CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA"])
