@@ -1,6 +1,7 @@
 /*
  * A PIN that a device refused is not given to it again before its file has changed: devices count, and a daemon that is started again
  * and again would block it. Noted, in memory and in a file, is for each device which file it was in and when that was written; nothing of what it is.
+ * Only a try that was counted is: what a device or a file lacks besides is MST_SECENV_UNREADY, or a file's that cannot be read.
  *
  *   guard.c      the root that notes
  *   pin-note.c   marks, and the note

@@ -268,6 +268,22 @@ static void strange_notes(void **state)
 	}
 }
 
+/* PIN and device are as they were told to be: nothing was counted, nothing is noted. */
+static void not_ready_is_not_refused(void **state)
+{
+	static const CK_RV says[] = { CKR_USER_PIN_NOT_INITIALIZED, CKR_PIN_EXPIRED };
+	struct mst_secenv_guard g;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(says); i++) {
+		*odd.says = says[i];
+		assert_int_equal(open_odd(&g), MST_SECENV_UNREADY);
+		assert_int_not_equal(access(odd.note, F_OK), 0);
+		*odd.says = CKR_OK;
+		assert_int_equal(open_odd(&g), 0);
+	}
+}
+
 /* A disk that takes nothing: in a process of its own. */
 static int refused_on_a_full_disk(void)
 {
@@ -372,7 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(how_often), cmocka_unit_test(a_mark_of_another_user), cmocka_unit_test(keys_that_come_out),
 					    cmocka_unit_test(one_try), T(each_device_for_itself), T(strange_notes),
-					    T(a_note_that_cannot_be_written) };
+					    T(not_ready_is_not_refused), T(a_note_that_cannot_be_written) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -223,6 +223,22 @@ def test_one_devices_refusal_is_not_another_ones(node, tmp_path):
         tpm.stop()
 
 
+def test_a_token_that_has_no_pin_yet(node, tmp_path):
+    """The file is right all the time: what it wants is done to the token."""
+    device = PinToken(tmp_path)
+    node.env = device.env
+    so = ("pkcs11-tool", "--module", MODULE, "--so-pin", "97531")
+    run(*so, "--slot-index", "1", "--init-token", "--label", "bare", env=device.env)
+    node.configure(device.settings().replace('"node"', '"bare"'))
+    for _ in range(2):
+        told = node.agent("request")
+        assert told.returncode == 1 and "no user's PIN yet" in told.stderr and "no PIN was counted" in told.stderr, told
+        assert not (node.dir / "state/pin.refused").exists()
+    run(*so, "--token-label", "bare", "--login", "--login-type", "so", "--init-pin", "--new-pin", PIN, env=device.env)
+    told = node.agent("request")
+    assert told.returncode == 0, told
+
+
 @pytest.mark.parametrize("full", [True, False], ids=["full", "read-only"])
 def test_a_refusal_that_cannot_be_noted(node, tmp_path, full):
     """Nothing can be written where the note is to lie: whoever is refused is told."""
