@@ -21,8 +21,8 @@ static struct guarded *of(struct secenv_root *r)
 	return (struct guarded *)(void *)r;
 }
 
-/* Where it was changed in the device the file may be right by now. */
-static int held(const struct mst_secenv_guarded *how, struct mst_diag *d)
+/* Where it was changed in the device the file may be right by now; and a credential cannot be written once more. */
+static int held(const struct mst_secenv_guarded *how, const char *mark, struct mst_diag *d)
 {
 	char device[64];
 
@@ -30,6 +30,9 @@ static int held(const struct mst_secenv_guarded *how, struct mst_diag *d)
 	if (!*how->pin_file)
 		mst_diag_set(d, 0, how->group, device, " wants a PIN, and is not asked again without, as it counts that, too; name the file of its PIN "
 			     "(pin_file)", NULL);
+	else if (how->guard && strncmp(mark, MST_SECENV_CREDENTIAL, strlen(MST_SECENV_CREDENTIAL)) == 0)
+		mst_diag_set(d, 0, how->group, device, " has refused this PIN, and is not given it again; put the right one where this credential comes from, and "
+			     "remove ", how->guard->path, NULL);
 	else
 		mst_diag_set(d, 0, how->group, device, " has refused this PIN, and is not given it again; put the right one into ", how->pin_file,
 			     ", or this one once more if it is right by now", NULL);
@@ -38,7 +41,7 @@ static int held(const struct mst_secenv_guarded *how, struct mst_diag *d)
 
 static int before(const struct guarded *x, struct mst_diag *d)
 {
-	return x->refused ? held(&x->how, d) : 0;
+	return x->refused ? held(&x->how, x->mark, d) : 0;
 }
 
 /* This process knows it in any case. */
@@ -183,8 +186,9 @@ static int readable(const char *pin_file, struct mst_diag *d)
 
 int mst_secenv_guarded_open(const struct mst_secenv_guarded *how, struct secenv_root **ret, struct mst_diag *d)
 {
+	const char *mark = mst_secenv_refused(how->guard, how->device, how->pin_file);
 	struct guarded *x;
-	int r = mst_secenv_refused(how->guard, how->device, how->pin_file) ? held(how, d) : readable(how->pin_file, d);
+	int r = mark ? held(how, mark, d) : readable(how->pin_file, d);
 
 	if (r)
 		return r;

@@ -19,7 +19,11 @@ struct mst_secenv_guard { char path[1024]; struct mst_secenv_noted noted[MST_SEC
 
 /* A device as the note and messages name it: the label of its token, its TCTI or its reader, as the settings have it; "": none is named. */
 void mst_secenv_device(enum mst_secenv_kind kind, const char *name, char out[MST_SECENV_DEVICE]);
-/* The mark of that PIN as its file is now; "": a file that nobody can look at. No file named has a mark, too: a device counts who has no PIN. */
+/*
+ * The mark of that PIN as its file is now; "": a file that nobody can look at. No file named has a mark, too: a device counts who has no PIN.
+ * A credential of a service manager's is a file anew at each start: its mark is its path and its length, and begins so.
+ */
+#define MST_SECENV_CREDENTIAL "credential "
 void mst_secenv_mark(const char *pin_file, char out[MST_SECENV_MARK]);
 /* The mark of its PIN, where that was refused by this device, as the guard knows; until the guard is used again. NULL: not known; NULL knows of none. */
 const char *mst_secenv_refused(struct mst_secenv_guard *g, const char *device, const char *pin_file);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,24 +32,63 @@ void mst_secenv_device(enum mst_secenv_kind kind, const char *name, char out[MST
 	put_plain(out, MST_SECENV_DEVICE, name);
 }
 
+static bool below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	return n > 1 && *dir == '/' && strncmp(path, dir, n) == 0 && path[n] == '/';
+}
+
+/* Where that file is one that a service manager makes anew at each start; else NULL. */
+static const char *credential(const char *path, char real[PATH_MAX])
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY"), *at[] = { path, realpath(path, real) ? real : path };
+
+	for (size_t i = 0; i < MST_COUNT(at); i++)
+		if (below(at[i], "/run/credentials") || (dir && below(at[i], dir)))
+			return at[i];
+	return NULL;
+}
+
+static void mark_credential(const char *path, const struct stat *st, char out[MST_SECENV_MARK])
+{
+	snprintf(out, MST_SECENV_MARK, MST_SECENV_CREDENTIAL "octets %jd ", (intmax_t)st->st_size);
+	put_plain(out, MST_SECENV_MARK, path);
+}
+
 void mst_secenv_mark(const char *pin_file, char out[MST_SECENV_MARK])
 {
+	char real[PATH_MAX];
+	const char *anew;
 	struct stat st;
 
 	*out = '\0';
 	if (!*pin_file) {
 		snprintf(out, MST_SECENV_MARK, "no file is named");
 	} else if (!stat(pin_file, &st)) {
-		snprintf(out, MST_SECENV_MARK, "device %ju file %ju octets %jd written %jd.%09ld", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino,
-			 (intmax_t)st.st_size, (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+		anew = credential(pin_file, real);
+		if (anew)
+			mark_credential(anew, &st, out);
+		else
+			snprintf(out, MST_SECENV_MARK, "device %ju file %ju octets %jd written %jd.%09ld", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino,
+				 (intmax_t)st.st_size, (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 	}
 }
 
+/* A person's shell does not know of a unit's directory of credentials: what was noted as one is looked at as one. */
 static bool fits(const char *mark, const char *pin_file)
 {
 	char now[MST_SECENV_MARK];
+	struct stat st;
 
 	mst_secenv_mark(pin_file, now);
+	if (strcmp(mark, now) == 0)
+		return true;
+	if (strncmp(mark, MST_SECENV_CREDENTIAL, strlen(MST_SECENV_CREDENTIAL)) != 0 || stat(pin_file, &st))
+		return false;
+	mark_credential(pin_file, &st, now);
 	return strcmp(mark, now) == 0;
 }
 

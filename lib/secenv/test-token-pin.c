@@ -268,6 +268,53 @@ static void strange_notes(void **state)
 	}
 }
 
+static void make_anew(const char *pin)
+{
+	char old[128];
+
+	snprintf(old, sizeof(old), "%s.old", odd.pin);
+	assert_false(rename(odd.pin, old));      /* so that its inode stays taken */
+	write_pin(odd.pin, pin);
+	assert_false(unlink(old));
+}
+
+/* As systemd does it with a credential: the same path, and a new file at each start. */
+static void a_file_that_is_made_anew(void **state)
+{
+	struct mst_secenv_guard g;
+
+	(void)state;
+	assert_false(setenv("CREDENTIALS_DIRECTORY", odd.dir, 1));
+	*odd.says = CKR_PIN_INCORRECT;
+	for (int i = 0; i < 3; i++) {
+		make_anew("1234");
+		assert_int_equal(open_odd(&g), MST_SECENV_REFUSED);
+		assert_int_equal(*odd.logins, 1);
+	}
+	assert_non_null(strstr(told.text, "where this credential comes from, and remove "));
+	assert_non_null(strstr(told.text, odd.note));
+	/* a person's command does not know of the directory, and holds as well */
+	assert_false(unsetenv("CREDENTIALS_DIRECTORY"));
+	make_anew("1234");
+	assert_int_equal(open_odd(&g), MST_SECENV_REFUSED);
+	assert_int_equal(*odd.logins, 1);
+	/* as told */
+	assert_false(setenv("CREDENTIALS_DIRECTORY", odd.dir, 1));
+	make_anew("4321");
+	*odd.says = CKR_OK;
+	assert_int_equal(open_odd(&g), MST_SECENV_REFUSED);
+	assert_false(unlink(odd.note));
+	assert_int_equal(open_odd(&g), 0);
+	/* or where it has another length */
+	*odd.says = CKR_PIN_INCORRECT;
+	assert_int_equal(open_odd(&g), MST_SECENV_REFUSED);
+	*odd.says = CKR_OK;
+	make_anew("12345");
+	assert_int_equal(open_odd(&g), 0);
+	assert_int_not_equal(access(odd.note, F_OK), 0);
+	assert_false(unsetenv("CREDENTIALS_DIRECTORY"));
+}
+
 /* PIN and device are as they were told to be: nothing was counted, nothing is noted. */
 static void not_ready_is_not_refused(void **state)
 {
@@ -387,7 +434,7 @@ static void one_try(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(how_often), cmocka_unit_test(a_mark_of_another_user), cmocka_unit_test(keys_that_come_out),
-					    cmocka_unit_test(one_try), T(each_device_for_itself), T(strange_notes),
+					    cmocka_unit_test(one_try), T(each_device_for_itself), T(strange_notes), T(a_file_that_is_made_anew),
 					    T(not_ready_is_not_refused), T(a_note_that_cannot_be_written) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

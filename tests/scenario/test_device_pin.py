@@ -223,6 +223,32 @@ def test_one_devices_refusal_is_not_another_ones(node, tmp_path):
         tpm.stop()
 
 
+def test_a_credential_that_is_made_anew(node, tmp_path):
+    """By the service manager, at each start: a file with another number, and written just now."""
+    device = PinToken(tmp_path)
+    credentials, note = tmp_path / "credentials", node.dir / "state/pin.refused"
+    device.pin = credentials / "pin"
+    node.env = {**device.env, "CREDENTIALS_DIRECTORY": str(credentials)}
+    node.configure(device.settings().replace(f"{device.dir}/pin", str(device.pin)))
+
+    def begin(pin):
+        if credentials.exists():
+            credentials.rename(tmp_path / f"before-{len(list(tmp_path.iterdir()))}")
+        credentials.mkdir()
+        set_pin(device.pin, pin)
+        return node.agent("run")
+    first = begin("111111")
+    assert first.returncode != 0 and "does not take this PIN" in first.stderr and device.counted() == 1, first
+    device.forget()
+    for _ in range(2):
+        again = begin("111111")
+        assert again.returncode != 0 and HELD in again.stderr and "where this credential comes from" in again.stderr and str(note) in again.stderr, again
+    assert device.counted() == 0 and PIN not in note.read_text() and "111111" not in note.read_text()
+    note.unlink()
+    begin(PIN)
+    assert node.agent("request").returncode == 0 and not note.exists()
+
+
 def test_a_token_that_has_no_pin_yet(node, tmp_path):
     """The file is right all the time: what it wants is done to the token."""
     device = PinToken(tmp_path)
@@ -277,7 +303,7 @@ def test_a_servers_token_that_lacks_a_mechanism(tmp_path, monkeypatch, lacks, ke
 
 
 @pytest.mark.parametrize("processes", ["split", "single"])
-def test_musterd_gives_a_tpm_a_wrong_pin_once(tmp_path, processes):
+def test_musterd_gives_a_tpm_a_wrong_pin_once(tmp_path, processes, monkeypatch):
     """The key-encryption key's: opening a TPM shows it no PIN, what comes then does."""
     device = PinTpm(tmp_path)
     inst = Installation(tmp_path / "inst", processes)
@@ -309,6 +335,19 @@ def test_musterd_gives_a_tpm_a_wrong_pin_once(tmp_path, processes):
         device.tool("tpm2_changeauth", "-c", "owner", "-p", "secret")
         inst.start()
         assert inst.stop() == 0 and device.counted() == 1
+        # a credential is a new file at each start, also to the processes of musterd
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(device.dir))
+        note = inst.dir / "keeper/kek.refused"
+        for why in ("does not take this PIN", HELD, HELD):
+            device.pin.rename(device.dir / "old")
+            set_pin(device.pin, "222222")
+            begun = run(MUSTERD, "-c", inst.config, check=False)
+            assert begun.returncode != 0 and why in begun.stderr and (why != HELD or f"and remove {note}" in begun.stderr), begun.stderr
+        assert device.counted() == 2
+        note.unlink()
+        set_pin(device.pin, PIN)
+        inst.start()
+        assert inst.stop() == 0 and not note.exists()
     finally:
         device.stop()
 
