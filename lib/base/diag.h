@@ -10,7 +10,7 @@
 struct mst_diag {
 	size_t offset;          /* octet offset in the input, when that makes sense */
 	char field[96];         /* path of the field: `instructions[2].method`; "" when there is none */
-	char text[160];         /* "unknown value \"pks\"; one of psk, cert, gba" */
+	char text[256];         /* "unknown value \"pks\"; one of psk, cert, gba" */
 };
 
 /* NULL-terminated list of text pieces, joined. `d` may be NULL: then nothing is done. */

@@ -17,7 +17,7 @@ static int note(struct local *l, int r, const struct mst_diag *d)
 	if (r > 0 || r == MST_FAULT_CLOSED || r == MST_FAULT_IO) {
 		ca->times += !ca->away;
 		ca->away = true;
-		snprintf(ca->why, sizeof(ca->why), "%s", d->text[0] ? d->text : "it does not answer");
+		snprintf(ca->why, sizeof(ca->why), "%.199s", d->text[0] ? d->text : "it does not answer");
 		return MST_KEEPER_AWAY;
 	}
 	if (!r) {

@@ -110,7 +110,7 @@ static int verify(struct mst_card_port *p, struct mst_view pin, unsigned tries, 
 	}
 	if (!mst_uicc_verify_pin(&w, pin)) {
 		mst_diag_set(d, 0, "card", "PIN: must be 4 to 8 digits", NULL);
-		return MST_SECENV_REFUSED;
+		return MST_SECENV_UNREADY;
 	}
 	r = mst_card_exchange(p, mst_written(&w), out, &v, &sw, d);
 	mst_wipe(b, sizeof(b));

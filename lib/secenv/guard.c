@@ -1,118 +1,17 @@
 #include "secenv/guard.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "crypto/heap.h"
-
-/* --- the mark --- */
-
-void mst_secenv_mark(const char *pin_file, char out[MST_SECENV_MARK])
-{
-	struct stat st;
-
-	if (!*pin_file)
-		snprintf(out, MST_SECENV_MARK, "refused: no file is named\n");
-	else if (stat(pin_file, &st))
-		*out = '\0';
-	else
-		snprintf(out, MST_SECENV_MARK, "refused: device %ju file %ju octets %jd written %jd.%09ld\n", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino,
-			 (intmax_t)st.st_size, (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-}
-
-/* Once: a process that is confined cannot read it later. */
-static void look(struct mst_secenv_guard *g)
-{
-	int fd = g->looked ? -1 : open(g->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n = fd < 0 ? -1 : read(fd, g->refused, sizeof(g->refused) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	if (n >= 0)
-		g->refused[n] = '\0';
-	g->looked = true;
-}
-
-bool mst_secenv_refused(struct mst_secenv_guard *g, const char *pin_file)
-{
-	char now[MST_SECENV_MARK];
-
-	if (!g)
-		return false;
-	look(g);
-	mst_secenv_mark(pin_file, now);
-	return g->refused[0] && strcmp(now, g->refused) == 0;
-}
-
-/* What root was refused a daemon of another user's could not read: then it would try the same once more. */
-static void hand_over(const char *dir, int fd)
-{
-	struct stat st;
-
-	if (geteuid() == 0 && stat(dir, &st) == 0)
-		(void)!fchown(fd, st.st_uid, st.st_gid);
-}
-
-/* A first start may be refused before there is a directory. */
-static int make_dir(const char *dir)
-{
-	char parent[1024 + 4];
-	int fd = mkdir(dir, 0700) ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-
-	if (fd < 0)
-		return -1;
-	snprintf(parent, sizeof(parent), "%s/..", dir);
-	hand_over(parent, fd);
-	return close(fd);
-}
-
-/* Another user's mark in our directory gives way. */
-static int begin_note(const char *path, const char *dir)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0 && (errno == ENOENT ? !make_dir(dir) : !unlink(path)))
-		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return fd;
-}
-
-void mst_secenv_note(struct mst_secenv_guard *g, const char *mark)
-{
-	char dir[sizeof(g->path)];
-	int fd;
-
-	if (!g || (mark && !*mark))
-		return;
-	look(g);
-	if (!mark && g->refused[0])
-		(void)unlink(g->path);
-	snprintf(g->refused, sizeof(g->refused), "%s", mark ? mark : "");
-	/* what cannot be written is known at least for as long as this process lives */
-	if (!mark || !strrchr(g->path, '/'))
-		return;
-	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(g->path, '/') - g->path), g->path);
-	fd = begin_note(g->path, dir);
-	if (fd < 0)
-		return;
-	if (write(fd, g->refused, strlen(g->refused)) < 0)
-		(void)unlink(g->path);
-	hand_over(dir, fd);
-	close(fd);
-}
-
-/* --- a root that notes --- */
 
 struct guarded {
 	struct secenv_root root;             /* first */
 	struct secenv_root_ops ops;          /* what the device has, each between before() and after() */
 	struct secenv_root *in;
 	struct mst_secenv_guarded how;
+	char device[MST_SECENV_DEVICE];
 	char mark[MST_SECENV_MARK];          /* of the PIN that it has: the file may be another one by now */
 	bool refused;
 };
@@ -122,19 +21,40 @@ static struct guarded *of(struct secenv_root *r)
 	return (struct guarded *)(void *)r;
 }
 
-static int held(const struct mst_secenv_guarded *how, struct mst_diag *d)
+/* Where it was changed in the device the file may be right by now; and a credential cannot be written once more. */
+static int held(const struct mst_secenv_guarded *how, const char *mark, struct mst_diag *d)
 {
-	if (*how->pin_file)
-		mst_diag_set(d, 0, how->group, "the device has refused this PIN, and is not given it again; put the right one into ", how->pin_file, NULL);
-	else
-		mst_diag_set(d, 0, how->group, "the device wants a PIN, and is not asked again without, as it counts that, too; name the file of its PIN "
+	char device[64];
+
+	snprintf(device, sizeof(device), "%s", how->device);
+	if (!*how->pin_file)
+		mst_diag_set(d, 0, how->group, device, " wants a PIN, and is not asked again without, as it counts that, too; name the file of its PIN "
 			     "(pin_file)", NULL);
+	else if (how->guard && strncmp(mark, MST_SECENV_CREDENTIAL, strlen(MST_SECENV_CREDENTIAL)) == 0)
+		mst_diag_set(d, 0, how->group, device, " has refused this PIN, and is not given it again; put the right one where this credential comes from, and "
+			     "remove ", how->guard->path, NULL);
+	else
+		mst_diag_set(d, 0, how->group, device, " has refused this PIN, and is not given it again; put the right one into ", how->pin_file,
+			     ", or this one once more if it is right by now", NULL);
 	return MST_SECENV_REFUSED;
 }
 
 static int before(const struct guarded *x, struct mst_diag *d)
 {
-	return x->refused ? held(&x->how, d) : 0;
+	return x->refused ? held(&x->how, x->mark, d) : 0;
+}
+
+/* This process knows it in any case. */
+static void note(struct guarded *x, struct mst_diag *d)
+{
+	struct mst_diag why = { 0 }, said = { 0 };
+
+	x->refused = true;
+	if (!mst_secenv_note(x->how.guard, x->device, x->mark, &why) || !d)
+		return;
+	said = *d;
+	mst_diag_set(d, 0, said.field, said.text, "; and that could not be noted in ", x->how.guard->path, ": ", why.text,
+		     "; it will be tried again at the next start", NULL);
 }
 
 /* `proves`: when this was done, the device has taken the PIN. */
@@ -142,12 +62,10 @@ static int after(struct guarded *x, int r, bool proves, struct mst_diag *d)
 {
 	if (r == MST_SECENV_REFUSED && x->how.judge)
 		r = x->how.judge(x->in, d);
-	if (r == MST_SECENV_REFUSED) {
-		x->refused = true;
-		mst_secenv_note(x->how.guard, x->mark);
-	} else if (!r && proves) {
-		mst_secenv_note(x->how.guard, NULL);
-	}
+	if (r == MST_SECENV_REFUSED)
+		note(x, d);
+	else if (!r && proves)
+		mst_secenv_taken(x->how.guard, x->device);
 	return r;
 }
 
@@ -268,8 +186,9 @@ static int readable(const char *pin_file, struct mst_diag *d)
 
 int mst_secenv_guarded_open(const struct mst_secenv_guarded *how, struct secenv_root **ret, struct mst_diag *d)
 {
+	const char *mark = mst_secenv_refused(how->guard, how->device, how->pin_file);
 	struct guarded *x;
-	int r = mst_secenv_refused(how->guard, how->pin_file) ? held(how, d) : readable(how->pin_file, d);
+	int r = mark ? held(how, mark, d) : readable(how->pin_file, d);
 
 	if (r)
 		return r;
@@ -277,12 +196,16 @@ int mst_secenv_guarded_open(const struct mst_secenv_guarded *how, struct secenv_
 	if (!x)
 		return MST_FAULT_MEMORY;
 	x->how = *how;
+	snprintf(x->device, sizeof(x->device), "%s", how->device);
+	x->how.device = x->device;
 	/* before it is read: a newer one is tried. Who logs in without a PIN was not asked for one, and nothing was counted */
 	if (*how->pin_file || !how->logs_in)
 		mst_secenv_mark(how->pin_file, x->mark);
 	r = how->open(how->ctx, &x->in, d);
-	if (how->logs_in && (!r || r == MST_SECENV_REFUSED))
-		mst_secenv_note(how->guard, r ? x->mark : NULL);
+	if (r == MST_SECENV_REFUSED && how->logs_in)
+		note(x, d);
+	else if (!r && how->logs_in)
+		mst_secenv_taken(how->guard, x->device);
 	if (r) {
 		free(x);
 		return r;

@@ -276,6 +276,8 @@ const char *mst_secenv_remedy(int r)
 		       "properties-variable), and one that never gets ready is broken";
 	case MST_SECENV_REFUSED: return "put the right PIN or secret into the file that the settings of secenv name, then start muster-agent again; what was refused is not tried before "
 		       "that file has changed";
+	case MST_SECENV_UNREADY: return "put that right with the maker's tool (pkcs11-tool --init-pin, --change-pin) or in the file of secenv.pin_file, then start muster-agent again: no PIN "
+		       "was counted, and none is held back";
 	case MST_SECENV_LOCKOUT:
 		return "wait until the device takes a PIN again, or have its owner reset it (tpm2_dictionarylockout --clear-lockout; "
 		       "pkcs11-tool --init-pin)";
@@ -307,6 +309,7 @@ const char *mst_secenv_server_remedy(int r)
 		return "it is tried again; a TPM that is asked to write often holds back (other programs may do so, too: tpm2_getcap "
 		       "properties-variable), and one that never gets ready is broken";
 	case MST_SECENV_REFUSED: return "put the right PIN or secret into the file that the settings name; what was refused is not tried again";
+	case MST_SECENV_UNREADY: return "put that right with the maker's tool (pkcs11-tool --init-pin, --change-pin); no PIN was counted, and it is tried again";
 	case MST_SECENV_LOCKOUT:
 		return "wait until the device takes a PIN again, or have its owner reset it (tpm2_dictionarylockout --clear-lockout; "
 		       "pkcs11-tool --init-pin)";

@@ -54,11 +54,17 @@ static int open_token(const void *ctx, struct secenv_root **ret, struct mst_diag
 #endif
 }
 
+void mst_secenv_place_device(const struct mst_secenv_place *p, enum mst_secenv_kind kind, char out[MST_SECENV_DEVICE])
+{
+	mst_secenv_device(kind, kind == MST_SECENV_TPM ? p->tcti : p->token, out);
+}
+
 int mst_secenv_place_open(const struct mst_secenv_place *p, enum mst_secenv_kind kind, struct mst_secenv_guard *guard,
 			  struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
 {
 	const struct opening o = { p, c };
-	const struct mst_secenv_guarded how = { .group = p->group, .pin_file = p->pin_file, .guard = guard, .logs_in = kind != MST_SECENV_TPM,
+	char device[MST_SECENV_DEVICE];
+	const struct mst_secenv_guarded how = { .group = p->group, .pin_file = p->pin_file, .device = device, .guard = guard, .logs_in = kind != MST_SECENV_TPM,
 						.open = kind == MST_SECENV_TPM ? open_tpm : open_token, .ctx = &o,
 #if MST_WITH_TPM
 						.judge = kind == MST_SECENV_TPM ? mst_secenv_tpm_judge : NULL,
@@ -71,6 +77,7 @@ int mst_secenv_place_open(const struct mst_secenv_place *p, enum mst_secenv_kind
 		*ret = mst_secenv_file(kind == MST_SECENV_SECRET ? p->secret_file : NULL, c);
 		return *ret ? 0 : MST_FAULT_MEMORY;
 	}
+	mst_secenv_place_device(p, kind, device);
 	return mst_secenv_guarded_open(&how, ret, d);
 }
 

@@ -14,6 +14,8 @@ struct mst_secenv_place {
 /* 0, an outcome of the device, or a fault. Under that guard, as the root is then; it may be NULL, and like the place's texts outlives the root. */
 MST_MUST_CHECK int mst_secenv_place_open(const struct mst_secenv_place *p, enum mst_secenv_kind kind, struct mst_secenv_guard *guard,
 					 struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d);
+/* As a guard knows it. */
+void mst_secenv_place_device(const struct mst_secenv_place *p, enum mst_secenv_kind kind, char out[MST_SECENV_DEVICE]);
 /*
  * Does it do what the server wants of it? ROOT_KEYS for a CA's key: a pair is made, signs and goes again. ROOT_STORE for what keys are encrypted by: it
  * gives such a key. It leaves nothing behind.

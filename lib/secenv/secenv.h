@@ -25,6 +25,7 @@ enum mst_secenv_outcome {
 	MST_SECENV_ABSENT,          /* no device, no token, no module: it may come back */
 	MST_SECENV_BUSY,            /* the device is there and did nothing for now; nothing was changed */
 	MST_SECENV_REFUSED,         /* wrong PIN, or none where one is wanted */
+	MST_SECENV_UNREADY,         /* no PIN that could be given, or taken: none was counted */
 	MST_SECENV_LOCKOUT,         /* too many wrong ones: the device takes none for now */
 	MST_SECENV_OWNED,           /* the TPM's owner has a password: nothing of ours is made in it */
 	MST_SECENV_CLEARED,         /* the device is there, but not what the store was bound to: cleared, or another one */

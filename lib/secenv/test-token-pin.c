@@ -4,9 +4,11 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <p11-kit/pkcs11.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,21 +66,23 @@ static void how_often(void **state)
 /* Who may not write over another user's mark, in a directory of his own, makes one. */
 static int mark_it(const char *pin, struct mst_secenv_guard *g)
 {
-	struct mst_secenv_guard later = { .looked = false };
+	struct mst_secenv_guard later = { .n = 0 };
 	char mark[MST_SECENV_MARK];
+	struct mst_diag d = { 0 };
 
 	if (!geteuid() && (setgid(65534) || setuid(65534)))
 		return 2;
 	mst_secenv_mark(pin, mark);
-	mst_secenv_note(g, mark);
+	if (mst_secenv_note(g, "the token odd", mark, &d))
+		return 3;
 	memcpy(later.path, g->path, sizeof(later.path));
-	return !mst_secenv_refused(&later, pin);
+	return !mst_secenv_refused(&later, "the token odd", pin);
 }
 
 static void a_mark_of_another_user(void **state)
 {
 	char dir[] = "/tmp/mst-mark-XXXXXX", pin[64];
-	struct mst_secenv_guard g = { .looked = false };
+	struct mst_secenv_guard g = { .n = 0 };
 	int fd, status = -1;
 	pid_t child;
 
@@ -147,14 +151,230 @@ static void write_pin(const char *path, const char *pin)
 }
 
 /* As a process that is started again has it. */
+static struct mst_diag told;
+
 static int open_anew(const struct mst_secenv_place *p, const char *mark, struct mst_secenv_guard *g, struct secenv_root **ret)
 {
-	struct mst_diag d = { 0 };
-
-	*g = (struct mst_secenv_guard){ .looked = false };
+	*g = (struct mst_secenv_guard){ .n = 0 };
 	snprintf(g->path, sizeof(g->path), "%s", mark);
 	*ret = NULL;
-	return mst_secenv_place_open(p, MST_SECENV_PKCS11, g, mst_crypto_openssl(), ret, &d);
+	told.text[0] = '\0';
+	return mst_secenv_place_open(p, MST_SECENV_PKCS11, g, mst_crypto_openssl(), ret, &told);
+}
+
+/* A device of the test module, whose answers are told it, with a directory for PIN and note. */
+static struct odd {
+	char dir[64], pin[96], note[96];
+	struct mst_secenv_place p;
+	void *module;
+	unsigned *logins;
+	CK_RV *says;
+} odd;
+
+static int begin_odd(void **state)
+{
+	(void)state;
+	snprintf(odd.dir, sizeof(odd.dir), "/tmp/mst-mark-XXXXXX");
+	assert_non_null(mkdtemp(odd.dir));
+	snprintf(odd.pin, sizeof(odd.pin), "%s/pin", odd.dir);
+	snprintf(odd.note, sizeof(odd.note), "%s/refused", odd.dir);
+	odd.p = (struct mst_secenv_place){ .group = "ca_key", .pin_file = odd.pin, .module = TOKEN_MODULE, .token = "odd", .secret_file = "", .tcti = "", .pcrs = "" };
+	odd.module = dlopen(TOKEN_MODULE, RTLD_NOW);
+	odd.logins = dlsym(odd.module, "module_logins");
+	odd.says = dlsym(odd.module, "module_says");
+	*(CK_FLAGS *)dlsym(odd.module, "module_flags") = 0;
+	*(CK_BBOOL *)dlsym(odd.module, "module_loses") = CK_FALSE;
+	*odd.logins = 0;
+	write_pin(odd.pin, "1234");
+	return 0;
+}
+
+static int end_odd(void **state)
+{
+	(void)state;
+	(void)!unlink(odd.pin);
+	(void)!unlink(odd.note);
+	dlclose(odd.module);
+	return rmdir(odd.dir);           /* nothing else is left in it */
+}
+
+static int open_odd(struct mst_secenv_guard *g)
+{
+	struct secenv_root *root;
+	int r = open_anew(&odd.p, odd.note, g, &root);
+
+	if (!r)
+		root->ops->free(root);
+	return r;
+}
+
+/* One PIN file may be for several: what one has refused another one is asked, and what one has taken the other is not given again. */
+static void each_device_for_itself(void **state)
+{
+	static const char *const odd_names[] = { "a\tb", "a\nthe token odd\tb", "%09", "\xc3\xa4", "" };
+	struct mst_secenv_guard g = { .n = 0 }, later;
+	char mark[MST_SECENV_MARK], device[MST_SECENV_DEVICE], longest[2000];
+
+	(void)state;
+	*odd.says = CKR_PIN_INCORRECT;
+	assert_int_equal(open_odd(&g), MST_SECENV_REFUSED);
+	assert_int_equal(open_odd(&g), MST_SECENV_REFUSED);
+	assert_non_null(strstr(told.text, "the token odd has refused this PIN"));
+	assert_int_equal(*odd.logins, 1);
+	mst_secenv_device(MST_SECENV_TPM, "device:/dev/tpmrm0", device);
+	assert_string_equal(device, "the TPM device:/dev/tpmrm0");
+	assert_null(mst_secenv_refused(&g, device, odd.pin));
+	mst_secenv_mark(odd.pin, mark);
+	assert_int_equal(mst_secenv_note(&g, device, mark, &told), 0);
+	mst_secenv_taken(&g, device);
+	assert_null(mst_secenv_refused(&g, device, odd.pin));
+	assert_int_equal(open_odd(&g), MST_SECENV_REFUSED);
+	assert_int_equal(*odd.logins, 1);
+	/* whatever a name has in it, it is that of one device */
+	for (size_t i = 0; i < MST_COUNT(odd_names); i++) {
+		mst_secenv_device(MST_SECENV_PKCS11, odd_names[i], device);
+		assert_null(mst_secenv_refused(&g, device, odd.pin));
+		assert_int_equal(mst_secenv_note(&g, device, mark, &told), 0);
+		assert_non_null(mst_secenv_refused(&g, device, odd.pin));
+		assert_int_equal(g.n, i + 2);
+	}
+	assert_int_equal(open_odd(&g), MST_SECENV_REFUSED);
+	/* however many, and however long their names are, the note stays a small one */
+	memset(longest, 'x', sizeof(longest) - 1);
+	for (unsigned i = 0; i < 2 * MST_SECENV_NOTED; i++) {
+		snprintf(longest, 100, "%u", i);
+		longest[strlen(longest)] = 'x';
+		longest[sizeof(longest) - 1] = '\0';
+		mst_secenv_device(MST_SECENV_UICC, longest, device);
+		assert_int_equal(mst_secenv_note(&g, device, mark, &told), 0);
+		later = (struct mst_secenv_guard){ .n = 0 };
+		memcpy(later.path, g.path, sizeof(later.path));
+		assert_non_null(mst_secenv_refused(&later, device, odd.pin));
+		assert_true(later.n <= MST_SECENV_NOTED);
+	}
+}
+
+/* What is no note of ours says nothing, and what was cut off does not either. */
+static void strange_notes(void **state)
+{
+	static const char *const row[] = { "", "\n", "\t\n", "the token odd\n", "the token odd\t\n", "the token odd\tx", "\tx\n", "refused: device 1 file 2\n" };
+	struct mst_secenv_guard g;
+
+	(void)state;
+	*odd.says = CKR_OK;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		write_pin(odd.note, row[i]);
+		assert_int_equal(open_odd(&g), 0);
+	}
+}
+
+static void make_anew(const char *pin)
+{
+	char old[128];
+
+	snprintf(old, sizeof(old), "%s.old", odd.pin);
+	assert_false(rename(odd.pin, old));      /* so that its inode stays taken */
+	write_pin(odd.pin, pin);
+	assert_false(unlink(old));
+}
+
+/* As systemd does it with a credential: the same path, and a new file at each start. */
+static void a_file_that_is_made_anew(void **state)
+{
+	struct mst_secenv_guard g;
+
+	(void)state;
+	assert_false(setenv("CREDENTIALS_DIRECTORY", odd.dir, 1));
+	*odd.says = CKR_PIN_INCORRECT;
+	for (int i = 0; i < 3; i++) {
+		make_anew("1234");
+		assert_int_equal(open_odd(&g), MST_SECENV_REFUSED);
+		assert_int_equal(*odd.logins, 1);
+	}
+	assert_non_null(strstr(told.text, "where this credential comes from, and remove "));
+	assert_non_null(strstr(told.text, odd.note));
+	/* a person's command does not know of the directory, and holds as well */
+	assert_false(unsetenv("CREDENTIALS_DIRECTORY"));
+	make_anew("1234");
+	assert_int_equal(open_odd(&g), MST_SECENV_REFUSED);
+	assert_int_equal(*odd.logins, 1);
+	/* as told */
+	assert_false(setenv("CREDENTIALS_DIRECTORY", odd.dir, 1));
+	make_anew("4321");
+	*odd.says = CKR_OK;
+	assert_int_equal(open_odd(&g), MST_SECENV_REFUSED);
+	assert_false(unlink(odd.note));
+	assert_int_equal(open_odd(&g), 0);
+	/* or where it has another length */
+	*odd.says = CKR_PIN_INCORRECT;
+	assert_int_equal(open_odd(&g), MST_SECENV_REFUSED);
+	*odd.says = CKR_OK;
+	make_anew("12345");
+	assert_int_equal(open_odd(&g), 0);
+	assert_int_not_equal(access(odd.note, F_OK), 0);
+	assert_false(unsetenv("CREDENTIALS_DIRECTORY"));
+}
+
+/* PIN and device are as they were told to be: nothing was counted, nothing is noted. */
+static void not_ready_is_not_refused(void **state)
+{
+	static const CK_RV says[] = { CKR_USER_PIN_NOT_INITIALIZED, CKR_PIN_EXPIRED };
+	struct mst_secenv_guard g;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(says); i++) {
+		*odd.says = says[i];
+		assert_int_equal(open_odd(&g), MST_SECENV_UNREADY);
+		assert_int_not_equal(access(odd.note, F_OK), 0);
+		*odd.says = CKR_OK;
+		assert_int_equal(open_odd(&g), 0);
+	}
+}
+
+/* A disk that takes nothing: in a process of its own. */
+static int refused_on_a_full_disk(void)
+{
+	struct mst_secenv_guard g;
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 0, 0 }))
+		return 2;
+	*odd.says = CKR_PIN_INCORRECT;
+	if (open_odd(&g) != MST_SECENV_REFUSED || !strstr(told.text, "could not be noted in ") || !strstr(told.text, odd.note) || !strstr(told.text, "too large"))
+		return 3;
+	/* it is known here */
+	if (!mst_secenv_refused(&g, "the token odd", odd.pin))
+		return 4;
+	return *odd.logins == 1 ? 0 : 5;
+}
+
+static void a_note_that_cannot_be_written(void **state)
+{
+	static const char kept[] = "the TPM\tdevice 1 file 2 octets 3 written 4.5\n";
+	char now[sizeof(kept)] = "";
+	struct mst_secenv_guard g;
+	int fd, status = -1;
+	pid_t child;
+
+	(void)state;
+	write_pin(odd.note, kept);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child)
+		_exit(refused_on_a_full_disk());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	/* what was there is there, whole, and nothing beside it */
+	fd = open(odd.note, O_RDONLY);
+	assert_true(fd >= 0 && read(fd, now, sizeof(now)) == sizeof(kept) - 1 && !close(fd));
+	assert_string_equal(now, kept);
+	/* the next start tries it, and another's line stays */
+	*odd.says = CKR_PIN_INCORRECT;
+	assert_int_equal(open_odd(&g), MST_SECENV_REFUSED);
+	assert_null(strstr(told.text, "noted"));
+	assert_int_equal(g.n, 2);
+	assert_int_equal(open_odd(&g), MST_SECENV_REFUSED);
+	assert_int_equal(*odd.logins, 1);
 }
 
 /* At the opening, and by a root that has to log in again later: the PIN that it has is not the file's any more by then. */
@@ -209,10 +429,13 @@ static void one_try(void **state)
 	assert_false(unlink(pin) || rmdir(sub) || rmdir(dir));
 }
 
+#define T(f) cmocka_unit_test_setup_teardown(f, begin_odd, end_odd)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(how_often), cmocka_unit_test(a_mark_of_another_user), cmocka_unit_test(keys_that_come_out),
-					    cmocka_unit_test(one_try) };
+					    cmocka_unit_test(one_try), T(each_device_for_itself), T(strange_notes), T(a_file_that_is_made_anew),
+					    T(not_ready_is_not_refused), T(a_note_that_cannot_be_written) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

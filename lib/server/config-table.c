@@ -87,7 +87,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "keeper_key.token", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(keeper_key.token),
 	  .help = "pkcs11: the token's label" },
 	{ "keeper_key.pin_file", MST_CONF_T_PATH, MST_CONF_SECRET | MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(keeper_key.pin_file),
-	  .help = "tpm, pkcs11: a file of mode 0600 with the PIN. One that was refused is not tried again before this file has changed" },
+	  .help = "tpm, pkcs11: a file of mode 0600 with the PIN. One that was refused is not tried again before this file has changed; a credential of systemd not before the "
+		  "note is removed, see KEEPER in musterd(8)" },
 	{ "keeper_wait", MST_CONF_T_SECONDS, 0, "1h", NULL, RANGE(0, 30 * DAY), AT(keeper_wait),
 	  .help = "postgresql: how long the key-encryption key of before stays when every key is wrapped anew; more than a standby may ever lag behind. "
 		  "muster keeper finish destroys it at once" },

@@ -120,7 +120,7 @@ static void say_refusal(void *arg, const char *text)
 
 	supervisor_say_wrong(f->s, text);
 	if (!f->first[0])
-		snprintf(f->first, sizeof(f->first), "%s", text);
+		snprintf(f->first, sizeof(f->first), "%.199s", text);
 }
 
 /* To the log, and to the audit log with the first of the reasons. */

@@ -20,6 +20,7 @@ static bool single(const struct supervisor *s)
 /* What a process may know of the environment that the daemon was started in: nothing that names a secret. */
 static const char *const passed[] = {
 	"PATH=", "TZ=", "LANG=", "LC_ALL=", "SOFTHSM2_CONF=" /* where a token's module finds its tokens */,
+	"CREDENTIALS_DIRECTORY=" /* whether a PIN's file is a new one at each start; where it is the settings say */,
 #ifdef MST_SANITIZED
 	"ASAN_OPTIONS=", "LSAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=",
 #endif

@@ -114,7 +114,7 @@ static void ask_mef(struct agent *a)
 
 	if (ask_start(a, &d))
 		return;
-	snprintf(f.detail, sizeof(f.detail), "%s", d.text);
+	snprintf(f.detail, sizeof(f.detail), "%.191s", d.text);
 	check_asked_mef(a, ASK_UNCLEAR, &f);
 }
 

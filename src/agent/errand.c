@@ -81,7 +81,7 @@ static enum prov_reason follow(struct agent *a, const struct mst_instruction *i,
 	int r = i->method == MST_METHOD_PSK || i->method == MST_METHOD_GBA ? 0 : session_tls_mef(a, i, coap, &a->tls_mef, &a->pins_mef, &d);
 
 	if (r) {
-		snprintf(text, MST_DIALOG_DETAIL, "%s", r > 0 ? d.text : mst_fault_text(r));
+		snprintf(text, MST_DIALOG_DETAIL, "%.191s", r > 0 ? d.text : mst_fault_text(r));
 		return r > 0 ? PROV_MALFORMED : PROV_INTERNAL;
 	}
 	if (enrolee_start(a->enrolee, i, attempt, a->has_pending ? &a->pending : NULL, agent_now(), agent_utc(a), &d))

@@ -27,7 +27,7 @@ static struct mst_secenv_guard *guard_of(const struct agent_config *cfg)
 
 	snprintf(path, sizeof(path), "%.1000s/" INSIDE_REFUSED, cfg->state);
 	if (strcmp(path, g.path) != 0) {
-		g = (struct mst_secenv_guard){ .looked = false };
+		g = (struct mst_secenv_guard){ .n = 0 };
 		memcpy(g.path, path, sizeof(path));
 	}
 	return &g;
@@ -46,12 +46,15 @@ static int open_card(const void *ctx, struct secenv_root **ret, struct mst_diag 
 static int open_device(const struct agent_config *cfg, enum mst_secenv_kind kind, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
 {
 	const struct card card = { cfg, c };
-	const struct mst_secenv_guarded how = { .group = "secenv", .pin_file = cfg->secenv_pin, .guard = guard_of(cfg), .logs_in = true, .open = open_card,
-						.ctx = &card };
+	char reader[MST_SECENV_DEVICE];
+	const struct mst_secenv_guarded how = { .group = "secenv", .pin_file = cfg->secenv_pin, .device = reader, .guard = guard_of(cfg), .logs_in = true,
+						.open = open_card, .ctx = &card };
 	const struct mst_secenv_place p = { "secenv", cfg->secenv_secret, cfg->secenv_pin, cfg->secenv_tcti, cfg->secenv_pcrs, cfg->secenv_module,
 					    cfg->secenv_token };
-	int r = kind == MST_SECENV_UICC ? mst_secenv_guarded_open(&how, ret, d) : mst_secenv_place_open(&p, kind, guard_of(cfg), c, ret, d);
+	int r;
 
+	mst_secenv_device(MST_SECENV_UICC, cfg->secenv_reader, reader);
+	r = kind == MST_SECENV_UICC ? mst_secenv_guarded_open(&how, ret, d) : mst_secenv_place_open(&p, kind, guard_of(cfg), c, ret, d);
 	/* what tpm2-tss finds by itself may be a daemon's, which needs no device here */
 	if (kind == MST_SECENV_TPM && r == MST_SECENV_ABSENT && !cfg->secenv_tcti[0])
 		(void)inside_tpm_hidden(d);

@@ -311,7 +311,7 @@ static void fail_soon(struct agent_ub *u, enum prov_reason r, const char *text)
 	static const struct timeval now;
 
 	u->reason = r;
-	snprintf(u->detail, sizeof(u->detail), "%s", text);
+	snprintf(u->detail, sizeof(u->detail), "%.191s", text);
 	evtimer_add(u->timer, &now);
 }
 

@@ -27,7 +27,7 @@ static const struct { int outcome; const char *what, *remedy; } remedies[] = {
 
 static void bad(struct doctor *d, int outcome, const struct mst_diag *why)
 {
-	char text[300];
+	char text[360];
 
 	snprintf(text, sizeof(text), "%s%s%s", why->field, *why->field ? ": " : "", why->text);
 	for (size_t i = 0; i < MST_COUNT(remedies); i++)

@@ -94,14 +94,16 @@ static void mark_of(struct doctor *d, const char *group, struct mst_secenv_guard
 }
 
 /* A PIN that musterd was refused is none to try again, whatever it was for: both keys may be in one token, which counts them together. */
-static void guard_of(struct doctor *d, const struct mst_secenv_place *q, struct mst_secenv_guard *g)
+static void guard_of(struct doctor *d, const struct mst_secenv_place *q, enum mst_secenv_kind kind, struct mst_secenv_guard *g)
 {
+	char device[MST_SECENV_DEVICE];
 	struct mst_secenv_guard other;
 
+	mst_secenv_place_device(q, kind, device);
 	mark_of(d, q->group, g);
 	for (size_t i = 0; i < MST_COUNT(groups); i++) {
 		mark_of(d, groups[i], &other);
-		if (mst_secenv_refused(&other, q->pin_file))
+		if (mst_secenv_refused(&other, device, q->pin_file))
 			*g = other;
 	}
 }
@@ -142,7 +144,7 @@ static void try(struct doctor *d, struct places *p, size_t i)
 	char text[300] = "works";
 	int *r = p->r[i], used = as_used(d, i, &why[FOR_CA]);
 
-	guard_of(d, &p->place[i], &guard);
+	guard_of(d, &p->place[i], at[i].kind, &guard);
 	r[FOR_CA] = used >= 0 ? used : ask(p, i, device ? ROOT_KEYS : ROOT_STORE, &guard, &why[FOR_CA]);
 	r[FOR_KEK] = r[FOR_CA];
 	/* a TPM that musterd uses may have room for nobody else; each can do both */

@@ -239,7 +239,7 @@ def test_a_wrong_pin_is_tried_once(inst):
         inst.config.write_text(text + more)
         said = json.loads(inst.muster("--socket", inst.dir / "run/nobody.sock", "--json", "doctor", check=False).stdout)
         (found,) = [f for f in said if f["check"] == "places for keys"]
-        assert "pkcs11 node: tried, and it does not work: the device has refused this PIN" in found["detail"], found
+        assert "pkcs11 node: tried, and it does not work: the token node has refused this PIN" in found["detail"], found
         assert not low(inst), "doctor tried the PIN that was refused"
     inst.config.write_text(text)
     inst.place.pin.write_text(PIN + "\n")

@@ -193,6 +193,94 @@ def test_no_pin_costs_one_try(node, tmp_path):
         device.stop()
 
 
+def test_one_devices_refusal_is_not_another_ones(node, tmp_path):
+    """One file has the PIN for TPM and token: the store's is right, and a token that was added refuses it."""
+    tpm, token = PinTpm(tmp_path), PinToken(tmp_path)
+    token.right = "975310"
+    run("softhsm2-util", "--init-token", "--free", "--label", "other", "--pin", token.right, "--so-pin", "97531", env=token.env)
+    node.env = token.env
+    try:
+        settings = f'tcti = "{tpm.tcti}"; pin_file = "{tpm.pin}"; module = "{MODULE}"; module_state = "{token.dir}";'
+        node.configure(f'secenv = {{ {settings} }};\n')
+        node.agent("request", check=True)
+        node.configure(f'secenv = {{ {settings} token = "other"; }};\n')
+        for why in ("does not take this PIN", "the token other " + HELD, "the token other " + HELD):
+            code, said = node.doctor()
+            assert code == 0 and said["chosen"] == "tpm" and said["offers"][0]["usable"], said
+            assert why in said["offers"][1]["why"], said
+            assert node.agent("status").returncode == 0          # which the TPM takes, and that is nothing to the token
+        assert tpm.counted() == 0 and "other" in (node.dir / "state/pin.refused").read_text()
+        # and the other way round
+        set_pin(tpm.pin, token.right)
+        code, said = node.doctor()
+        assert code == 1 and "does not take this PIN" in said["offers"][0]["why"] and said["offers"][1]["usable"], said
+        code, said = node.doctor()
+        assert code == 1 and f"the TPM {tpm.tcti} {HELD}" in said["offers"][0]["why"] and said["offers"][1]["usable"], said
+        assert tpm.counted() == 1
+        set_pin(tpm.pin, PIN)
+        assert node.agent("status").returncode == 0
+    finally:
+        tpm.stop()
+
+
+def test_a_credential_that_is_made_anew(node, tmp_path):
+    """By the service manager, at each start: a file with another number, and written just now."""
+    device = PinToken(tmp_path)
+    credentials, note = tmp_path / "credentials", node.dir / "state/pin.refused"
+    device.pin = credentials / "pin"
+    node.env = {**device.env, "CREDENTIALS_DIRECTORY": str(credentials)}
+    node.configure(device.settings().replace(f"{device.dir}/pin", str(device.pin)))
+
+    def begin(pin):
+        if credentials.exists():
+            credentials.rename(tmp_path / f"before-{len(list(tmp_path.iterdir()))}")
+        credentials.mkdir()
+        set_pin(device.pin, pin)
+        return node.agent("run")
+    first = begin("111111")
+    assert first.returncode != 0 and "does not take this PIN" in first.stderr and device.counted() == 1, first
+    device.forget()
+    for _ in range(2):
+        again = begin("111111")
+        assert again.returncode != 0 and HELD in again.stderr and "where this credential comes from" in again.stderr and str(note) in again.stderr, again
+    assert device.counted() == 0 and PIN not in note.read_text() and "111111" not in note.read_text()
+    note.unlink()
+    begin(PIN)
+    assert node.agent("request").returncode == 0 and not note.exists()
+
+
+def test_a_token_that_has_no_pin_yet(node, tmp_path):
+    """The file is right all the time: what it wants is done to the token."""
+    device = PinToken(tmp_path)
+    node.env = device.env
+    so = ("pkcs11-tool", "--module", MODULE, "--so-pin", "97531")
+    run(*so, "--slot-index", "1", "--init-token", "--label", "bare", env=device.env)
+    node.configure(device.settings().replace('"node"', '"bare"'))
+    for _ in range(2):
+        told = node.agent("request")
+        assert told.returncode == 1 and "no user's PIN yet" in told.stderr and "no PIN was counted" in told.stderr, told
+        assert not (node.dir / "state/pin.refused").exists()
+    run(*so, "--token-label", "bare", "--login", "--login-type", "so", "--init-pin", "--new-pin", PIN, env=device.env)
+    told = node.agent("request")
+    assert told.returncode == 0, told
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["full", "read-only"])
+def test_a_refusal_that_cannot_be_noted(node, tmp_path, full):
+    """Nothing can be written where the note is to lie: whoever is refused is told."""
+    device = PinToken(tmp_path)
+    root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    disk = node.dir / "state"
+    disk.mkdir()
+    fill = f"mount -t tmpfs -o size=4k,nr_inodes=2 none {disk} && : > {disk}/x" if full else f"mount -t tmpfs -o ro none {disk}"
+    node.env = device.env
+    node.configure(device.settings())
+    set_pin(device.pin, "111111")
+    done = node.agent("request", wrap=("unshare", *root, "--mount", "sh", "-c", fill + ' && "$@"', "sh"))
+    assert done.returncode == 1 and "could not be noted in " in done.stderr and str(disk / "pin.refused") in done.stderr, done
+    assert ("No space" if full else "Read-only") in done.stderr and "tried again at the next start" in done.stderr, done
+    assert device.counted() == 1
+
 
 @pytest.mark.parametrize("lacks,kek,ca", [("0x350", False, True), ("0x251", False, True), ("0x1040", True, False), ("0x1041", True, False)],
                          ids=["CKM_GENERIC_SECRET_KEY_GEN", "CKM_SHA256_HMAC", "CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA"])
@@ -215,7 +303,7 @@ def test_a_servers_token_that_lacks_a_mechanism(tmp_path, monkeypatch, lacks, ke
 
 
 @pytest.mark.parametrize("processes", ["split", "single"])
-def test_musterd_gives_a_tpm_a_wrong_pin_once(tmp_path, processes):
+def test_musterd_gives_a_tpm_a_wrong_pin_once(tmp_path, processes, monkeypatch):
     """The key-encryption key's: opening a TPM shows it no PIN, what comes then does."""
     device = PinTpm(tmp_path)
     inst = Installation(tmp_path / "inst", processes)
@@ -247,6 +335,19 @@ def test_musterd_gives_a_tpm_a_wrong_pin_once(tmp_path, processes):
         device.tool("tpm2_changeauth", "-c", "owner", "-p", "secret")
         inst.start()
         assert inst.stop() == 0 and device.counted() == 1
+        # a credential is a new file at each start, also to the processes of musterd
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(device.dir))
+        note = inst.dir / "keeper/kek.refused"
+        for why in ("does not take this PIN", HELD, HELD):
+            device.pin.rename(device.dir / "old")
+            set_pin(device.pin, "222222")
+            begun = run(MUSTERD, "-c", inst.config, check=False)
+            assert begun.returncode != 0 and why in begun.stderr and (why != HELD or f"and remove {note}" in begun.stderr), begun.stderr
+        assert device.counted() == 2
+        note.unlink()
+        set_pin(device.pin, PIN)
+        inst.start()
+        assert inst.stop() == 0 and not note.exists()
     finally:
         device.stop()
 
