@@ -271,7 +271,7 @@ static void serve_est(struct agent *a)
 		if (q->says == GIVE)
 			bag_answer(a, der, certify(q->name, (struct mst_view){ q->spki, q->n_spki }, false, der));
 		else
-			est_answer(a, q->says, MST_VIEW_LIT("that is how it is\n"));
+			est_answer(a, (int)q->says, MST_VIEW_LIT("that is how it is\n"));
 	}
 }
 
