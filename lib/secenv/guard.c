@@ -47,7 +47,7 @@ static int before(const struct guarded *x, struct mst_diag *d)
 /* This process knows it in any case. */
 static void note(struct guarded *x, struct mst_diag *d)
 {
-	struct mst_diag why = { 0 }, said = { 0 };
+	struct mst_diag why = { 0 }, said;
 
 	x->refused = true;
 	if (!mst_secenv_note(x->how.guard, x->device, x->mark, &why) || !d)
