@@ -93,6 +93,7 @@ static int judge(const struct reading *r)
 static void tell_seals(const struct audit_chain *c, uint64_t nobodys)
 {
 	const struct mst_log_seal *seal = last_seal(c);
+	uint64_t first = c->seq - nobodys + 1;
 	char when[16];
 
 	timestamp_text(seal->when, when);
@@ -102,8 +103,7 @@ static void tell_seals(const struct audit_chain *c, uint64_t nobodys)
 	if (nobodys == 1)
 		say("entry %llu has nobody's seal: nobody stands for it but who made the copy", (unsigned long long)c->seq);
 	else if (nobodys)
-		say("entries %llu to %llu have nobody's seal: nobody stands for them but who made the copy", (unsigned long long)(c->seq - nobodys + 1),
-		    (unsigned long long)c->seq);
+		say("entries %llu to %llu have nobody's seal: nobody stands for them but who made the copy", (unsigned long long)first, (unsigned long long)c->seq);
 }
 
 static void tell(const struct muster *m, const struct audit_chain *c, bool ok)
