@@ -87,7 +87,7 @@ struct agent {
 	size_t n_anchors;
 	char from[MST_ID_MAX];
 	bool has_secret;             /* the maker's (Kpm), in psk_file: inside_secret() */
-	char secret_why[160];        /* that did not give it when it was wanted last; "" = it did */
+	char secret_why[256];        /* that did not give it when it was wanted last; "" = it did */
 	json_t *born;                /* how the initial credential is kept: inside_born() */
 
 	struct agent_place place;    /* what was said on the spot (place.h) */

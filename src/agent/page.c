@@ -21,7 +21,7 @@ struct agent_page {
 	uint16_t port;
 	bool tls;
 	char host[128];                  /* as in setting `page` */
-	char why[160];                   /* there is no server: an enrolled node goes on without */
+	char why[256];                   /* there is no server: an enrolled node goes on without */
 	char certificate[3 * MST_SHA256_LEN];    /* its SHA-256, for people */
 	uint8_t out[OUT_MAX];
 };
