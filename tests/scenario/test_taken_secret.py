@@ -191,7 +191,7 @@ def test_whatever_fails_while_it_is_taken(inst, tmp_path):
 
 def test_whatever_fails_while_it_moves(inst, tmp_path):
     """There and back again, and a call or an allocation fails on the way: whichever store there is then opens the secret, and what cannot be written is
-    named. All calls (SWEEP_STEP=1) are some 400, of which one lost the secret: it was taken for none that is there."""
+    named. All calls (MST_SWEEP_STEP=1) are some 400, of which one lost the secret: it was taken for none that is there."""
     it = Born(inst, Secret(tmp_path))
     it.settings(kind="auto")
     it.take()
@@ -209,7 +209,7 @@ def test_whatever_fails_while_it_moves(inst, tmp_path):
     assert done.returncode == 0, done
     counts, told = page.counts(), ""
     assert {"rename", "fsync", "write"} <= set(counts), counts
-    step = int(os.environ.get("SWEEP_STEP", 5))
+    step = int(os.environ.get("MST_SWEEP_STEP", 5))
     for fault in points({k: n for k, n in counts.items() if k != MEMORY}, step, for_ever=False) + points({MEMORY: counts.get(MEMORY, 0)}, 4 * step, for_ever=False):
         page.arm(*fault)
         to, done = move()
